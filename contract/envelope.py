@@ -1,0 +1,65 @@
+"""What lies in a lane: one command with everything the worker needs to decide it.
+
+The envelope is JSON with a version. A worker that meets a newer version, or a command type it does
+not know, leaves it in its lane for a newer worker (docs/operate.md, "mixed versions").
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from .actors import Actor
+from .commands import COMMANDS
+
+ENVELOPE_VERSION: Final = 1
+
+
+class NotUnderstood(Exception):
+    """This envelope is newer than this code: its version or its command type is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A command on its way. `accepted_at_ms` is the producer's clock, for people only."""
+
+    id: str
+    command: str
+    user_id: str
+    fields: dict[str, Any]
+    fingerprint: bytes
+    actor: Actor
+    accepted_at_ms: int
+    retry_of: str | None = None
+
+    def encode(self) -> bytes:
+        parts = {
+            "v": ENVELOPE_VERSION,
+            "id": self.id,
+            "command": self.command,
+            "userId": self.user_id,
+            "fields": self.fields,
+            "fingerprint": self.fingerprint.hex(),
+            "actor": self.actor.to_wire(),
+            "acceptedAt": self.accepted_at_ms,
+        }
+        if self.retry_of is not None:
+            parts["retryOf"] = self.retry_of
+        return orjson.dumps(parts)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "Envelope":
+        """Raises NotUnderstood for a newer envelope or command; ValueError or KeyError for a broken one."""
+        parts = orjson.loads(raw)
+        if parts["v"] > ENVELOPE_VERSION or parts["command"] not in COMMANDS:
+            raise NotUnderstood(f"version {parts['v']}, command {parts['command']}")
+        return cls(
+            id=parts["id"],
+            command=parts["command"],
+            user_id=parts["userId"],
+            fields=parts["fields"],
+            fingerprint=bytes.fromhex(parts["fingerprint"]),
+            actor=Actor.from_wire(parts["actor"]),
+            accepted_at_ms=parts["acceptedAt"],
+            retry_of=parts.get("retryOf"),
+        )

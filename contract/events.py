@@ -1,0 +1,73 @@
+"""What has happened, in the past tense, and what a user's events add up to.
+
+`UserState` is the fold of a user's events: the worker decides on it, the audit compares the stored
+projection with it. Only `VERSIONED` events count in a user's version; rejections and failures are in
+the log with a position and no version.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+USER_CREATED: Final = "UserCreated"
+PHYSICAL_KEY_ADDED: Final = "PhysicalKeyAdded"
+PHYSICAL_KEY_REMOVED: Final = "PhysicalKeyRemoved"
+COMMAND_REJECTED: Final = "CommandRejected"
+COMMAND_FAILED: Final = "CommandFailed"
+
+VERSIONED: Final = frozenset({USER_CREATED, PHYSICAL_KEY_ADDED, PHYSICAL_KEY_REMOVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as the log records it. `organisation` is whom it is delivered to, if anyone."""
+
+    type: str
+    data: dict[str, Any]
+    organisation: str | None
+    time_ms: int
+
+    @property
+    def is_versioned(self) -> bool:
+        return self.type in VERSIONED
+
+    def to_wire(self) -> dict[str, Any]:
+        return {"type": self.type, "data": self.data}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A physical key as a decision needs it: who issued it and whether it was removed."""
+
+    org_id: str
+    is_removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """A user as of their last event; `version` 0 means that the user does not exist.
+
+    `keys` holds the keys that the commands at hand name, not all the user has.
+    """
+
+    user_id: str
+    version: int = 0
+    last_number: int = 0
+    last_event_ms: int = 0
+    keys: dict[int, Key] = field(default_factory=dict)
+
+    @property
+    def exists(self) -> bool:
+        return self.version > 0
+
+    def apply(self, event: Event) -> "UserState":
+        """The state after `event`; events without a version change nothing."""
+        if not event.is_versioned:
+            return self
+        after = replace(self, version=self.version + 1, last_event_ms=event.time_ms)
+        if event.type == USER_CREATED:
+            return after
+        number = event.data["number"]
+        if event.type == PHYSICAL_KEY_ADDED:
+            key = Key(event.data["orgId"], is_removed=False)
+            return replace(after, last_number=number, keys={**self.keys, number: key})
+        return replace(after, keys={**self.keys, number: replace(self.keys[number], is_removed=True)})

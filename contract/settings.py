@@ -1,0 +1,67 @@
+"""Every setting of the service, read from `KEYLEDGER_*` by a composition root, once.
+
+The classes here describe; nothing is read until one is instantiated, and that happens only where a
+process is put together. Secrets are `SecretStr`, so that printing settings masks them.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Algorithm = Literal["EdDSA", "ES256", "RS256", "HS256"]
+
+
+class Issuer(BaseModel):
+    """Who may issue tokens, and how theirs are checked (RFC 8725)."""
+
+    issuer: str
+    audience: str
+    algorithms: list[Algorithm]
+    keys: dict[str, str] = Field(
+        default_factory=dict, description="kid → PEM public key, or the HS256 secret"
+    )
+    jwks_url: str | None = None
+    organisation_claim: str = "org_id"
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="KEYLEDGER_", extra="ignore")
+
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Lanes and Celery broker")
+    broker_url: str | None = Field(None, description="Celery broker, if not the Redis of the lanes")
+    database_url: str = Field("postgresql://127.0.0.1:5432/keyledger", description="The ledger")
+    lanes_shards: PositiveInt = Field(1, description="Fixed when the ledger is first used")
+    test_mode: bool = Field(False, description="Allows failpoints")
+    failpoints: str = Field("", description="`name=kill|pause:<ms>|raise[*times]`, comma separated")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    tls_certificate: str | None = Field(None, description="Path of a PEM certificate; serves https")
+    tls_key: str | None = Field(None, description="Path of its PEM key")
+    api_key_pepper: SecretStr = Field(
+        SecretStr(""), description="Keys the HMAC under which API keys are stored"
+    )
+    jwt_issuers: list[Issuer] = Field(default_factory=list, description="JSON list")
+    organisation_rate_per_s: int = Field(0, ge=0, description="Commands a second; 0: no limit")
+    organisation_burst: int = Field(
+        0, ge=0, description="Commands at once above the rate; 0: one second's worth"
+    )
+    wait_default_s: float = Field(10, gt=0, le=30)
+
+    lane_depth_max: PositiveInt = Field(10_000, description="Waiting commands of one user; more get 429")
+    waiting_max: PositiveInt = Field(2_000_000, description="Waiting commands of a shard; more get 503")
+    lease_ms: int = Field(5_000, ge=500, le=600_000)
+    drains_max: PositiveInt = Field(2, description="Drains awake at once on a shard")
+    drain_lanes: PositiveInt = Field(256, description="Lanes in one batch")
+    drain_commands: PositiveInt = Field(512, description="Commands in one batch")
+    drain_bytes: PositiveInt = Field(1_048_576, description="Bytes of commands in one batch")
+    linger_ms: int = Field(50, ge=0, le=5_000, description="How long a drain without work stays awake")
+    drain_max_s: float = Field(20, gt=0, description="After this a drain hands over to a fresh one")
+    retry_delays_s: list[float] = Field([0.2, 1, 5, 20], description="Between attempts of one command")
+    sweep_interval_s: float = Field(0.5, gt=0, le=60)
+
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
