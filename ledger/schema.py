@@ -44,8 +44,6 @@ users = Table(
     Column("last_event_ms", BigInteger, nullable=False),
     # A head counts each key once: never more numbers than events after UserCreated.
     CheckConstraint("last_number >= 0 AND last_number < version", name="numbers"),
-    # Heads are updated in place all the time; room in the page keeps that off the index.
-    postgresql_with={"fillfactor": "60"},
 )
 
 commands = Table(
@@ -112,7 +110,6 @@ physical_keys = Table(
     Column("added_ms", BigInteger, nullable=False),
     Column("removed_ms", BigInteger),
     CheckConstraint("number >= 1", name="number"),
-    postgresql_with={"fillfactor": "90"},
 )
 
 dead_letters = Table(
