@@ -1,0 +1,105 @@
+"""Where a producer hears the answers: one channel a process, many answers a message.
+
+A waiting request costs one dictionary entry and no polling. What was published while the connection
+was down is not heard: after every subscription `on_subscribed` is called with the ids that wait, so
+that the producer looks for their outcome where it is recorded.
+"""
+
+import asyncio
+import contextlib
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+ID_LENGTH: Final = 36
+PING_INTERVAL_S: Final = 5.0
+RECONNECT_DELAY_S: Final = (0.05, 1.0)
+
+log = structlog.get_logger()
+
+
+class Replies:
+    """Receives answers for the commands that requests of this process wait for."""
+
+    def __init__(
+        self,
+        client: "redis.asyncio.Redis",
+        on_subscribed: Callable[[list[str]], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._on_subscribed = on_subscribed
+        self._waiting: dict[str, list[asyncio.Future[bytes]]] = {}
+        self._subscribed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.channel = f"kl:reply:{secrets.token_hex(6)}"
+
+    @property
+    def is_subscribed(self) -> bool:
+        return self._subscribed.is_set()
+
+    def start(self) -> None:
+        """Begin to listen, and keep at it until `stop`."""
+        self._task = asyncio.create_task(self._listen_for_ever())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextlib.contextmanager
+    def expect(self, command_id: str) -> Iterator["asyncio.Future[bytes]"]:
+        """A future for the answer of this command: its line, id included."""
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        futures = self._waiting.setdefault(command_id, [])
+        futures.append(future)
+        try:
+            yield future
+        finally:
+            futures.remove(future)
+            if not futures and self._waiting.get(command_id) is futures:
+                del self._waiting[command_id]
+
+    def deliver(self, line: bytes) -> None:
+        """Hand an answer to whoever waits for it here."""
+        for future in self._waiting.get(line[:ID_LENGTH].decode(), ()):
+            if not future.done():
+                future.set_result(line)
+
+    async def _listen_for_ever(self) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError) as error:
+                self._subscribed.clear()
+                log.warning("not listening for answers; trying again", error=str(error))
+            attempt = min(attempt + 1, 5)
+            low_s, high_s = RECONNECT_DELAY_S
+            await asyncio.sleep(random.uniform(low_s, min(high_s, low_s * 2**attempt)))
+
+    async def _listen(self) -> None:
+        """One connection, until it breaks: raises RedisError or OSError."""
+        async with self._client.pubsub() as subscription:
+            await subscription.subscribe(self.channel)
+            is_pinged = False
+            while True:
+                message = await subscription.get_message(timeout=PING_INTERVAL_S)
+                if message is None:
+                    if is_pinged:
+                        raise RedisError("no sign of life")
+                    await subscription.ping()
+                    is_pinged = True
+                    continue
+                is_pinged = False
+                if message["type"] == "message":
+                    for line in message["data"].split(b"\n"):
+                        self.deliver(line)
+                elif message["type"] == "subscribe":
+                    self._subscribed.set()
+                    await self._on_subscribed(list(self._waiting))

@@ -1,0 +1,23 @@
+-- Inspect: what is known of a command and of its lane.
+-- ARGV: id, reply channel that wants its answer too, or ''.
+-- Result: nil if unknown, else {now_ms, lane, caller, label, at_ms, done, mark, ahead, depth,
+--         lane state (ready | held | delayed), is_claimed, holder, deadline_ms, due_ms, reason, attempts}.
+local marker = marker_key(ARGV[1])
+local known = redis.call('HMGET', marker, 'lane', 'caller', 'label', 'at', 'done', 'mark', 'nth', 'reply')
+local lane = known[1]
+if not lane then return false end
+local reply = ARGV[2]
+if reply ~= '' and not known[5] then
+  local others = known[8] or ''
+  if not string.find(',' .. others .. ',', ',' .. reply .. ',', 1, true) then
+    redis.call('HSET', marker, 'reply', others == '' and reply or others .. ',' .. reply)
+  end
+end
+local info = redis.call('HMGET', info_key(lane), 'removed', 'claimed', 'holder', 'reason', 'attempts')
+local deadline, due = redis.call('ZSCORE', HELD, lane), redis.call('ZSCORE', DELAYED, lane)
+local ahead = math.max(0, tonumber(known[7]) - tonumber(info[1] or 0))
+local is_claimed = deadline and ahead < tonumber(info[2] or 0)
+return {now_ms(), lane, known[2], known[3], tonumber(known[4]), known[5] and 1 or 0, known[6] or '', ahead,
+  redis.call('LLEN', lane_key(lane)), deadline and 'held' or due and 'delayed' or 'ready',
+  is_claimed and 1 or 0, info[3] or '', tonumber(deadline or 0), tonumber(due or 0), info[4] or '',
+  tonumber(info[5] or 0)}
