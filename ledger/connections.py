@@ -10,6 +10,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 CONNECT_TIMEOUT_S: Final = 5
+_TRANSACTION_TIMEOUT_SINCE: Final = 17_00_00
 
 _OPTIONS: Final[dict[str, Any]] = {
     "connect_timeout": CONNECT_TIMEOUT_S,
@@ -24,6 +25,21 @@ _OPTIONS: Final[dict[str, Any]] = {
 def connect(database_url: str, *, application: str) -> psycopg.Connection:
     """A connection for sync code. Raises psycopg.OperationalError when there is no answer in time."""
     return psycopg.connect(database_url, application_name=application, **_OPTIONS)
+
+
+def connect_writer(database_url: str, *, application: str, transaction_timeout_ms: int) -> psycopg.Connection:
+    """A connection whose transactions end by themselves after that time, wherever they stand.
+
+    Before PostgreSQL 17 that takes two settings, for the time between statements and within one.
+    """
+    connection = connect(database_url, application=application)
+    if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        names = ["transaction_timeout"]
+    else:
+        names = ["idle_in_transaction_session_timeout", "statement_timeout"]
+    for name in names:
+        connection.execute("SELECT set_config(%s, %s, false)", [name, str(transaction_timeout_ms)])
+    return connection
 
 
 def open_pool(database_url: str, *, application: str, size: int = 4) -> AsyncConnectionPool:

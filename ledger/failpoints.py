@@ -1,0 +1,62 @@
+"""Named places where a test can make the process die, stop for a while, or fail.
+
+Off, a failpoint is one look into an empty dictionary. They can be switched on in test mode only.
+"""
+
+import os
+import signal
+import threading
+import time
+from typing import Final
+
+NAMES: Final = frozenset(
+    {
+        "after-claim",
+        "before-commit",
+        "after-commit",
+        "after-finish",
+        "before-accept",
+        "after-accept",
+        "deciding",
+    }
+)
+
+
+class FailpointHit(Exception):
+    """Raised on purpose at a failpoint."""
+
+
+class Failpoints:
+    """The failpoints of a process. Specification: `name=kill`, `name=pause:<ms>`, `name=raise`, each with
+    an optional `*<times>`, separated by commas."""
+
+    def __init__(self, specification: str, *, test_mode: bool) -> None:
+        if specification and not test_mode:
+            raise ValueError(
+                "failpoints are for tests: set KEYLEDGER_TEST_MODE=1, or unset KEYLEDGER_FAILPOINTS"
+            )
+        self._lock = threading.Lock()
+        self._actions: dict[str, tuple[str, int]] = {}
+        for part in filter(None, specification.split(",")):
+            name, _, action = part.partition("=")
+            action, _, times = action.partition("*")
+            if name not in NAMES or action.partition(":")[0] not in ("kill", "pause", "raise"):
+                raise ValueError(f"unknown failpoint {part!r}; names: {', '.join(sorted(NAMES))}")
+            self._actions[name] = (action, int(times or 1_000_000_000))
+
+    def hit(self, name: str) -> None:
+        """Do here what the specification says, if it says anything about this name."""
+        if not self._actions or name not in self._actions:
+            return
+        with self._lock:
+            action, times = self._actions[name]
+            if times == 0:
+                return
+            self._actions[name] = (action, times - 1)
+        verb, _, argument = action.partition(":")
+        if verb == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif verb == "pause":
+            time.sleep(int(argument) / 1000)
+        else:
+            raise FailpointHit(name)
