@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     linger_ms: int = Field(50, ge=0, le=5_000, description="How long a drain without work stays awake")
     drain_max_s: float = Field(20, gt=0, description="After this a drain hands over to a fresh one")
     retry_delays_s: list[float] = Field([0.2, 1, 5, 20], description="Between attempts of one command")
+    worker_threads: int = Field(
+        0, ge=0, description="Drains of one worker process; 0: as many as its shards allow"
+    )
     sweep_interval_s: float = Field(0.5, gt=0, le=60)
 
     log_format: Literal["console", "json"] = "console"

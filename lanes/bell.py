@@ -25,5 +25,10 @@ class Bell:
             self._subscription.close()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it rings, or the time is over; returns whether it rang."""
-        return self._subscription.get_message(timeout=timeout_s) is not None
+        """Wait until it rings, or the time is over; returns whether it rang. Rings that came together, or
+        while nobody waited, count as one."""
+        if self._subscription.get_message(timeout=timeout_s) is None:
+            return False
+        while self._subscription.get_message(timeout=0) is not None:
+            pass
+        return True

@@ -19,11 +19,22 @@ Standing = Literal["recorded", "fenced", "busy"]
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What is kept of a command that was given up, so that it can be looked at, mended and sent again."""
+
+    envelope: bytes
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LaneBatch:
     """Commands of one user, in lane order."""
 
     user_id: str
     envelopes: list[Envelope]
+    dead_letter: DeadLetter | None = None
+    """With it, the lane's one command is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,7 @@ class Decided:
     outcome: Outcome
     event_id: str | None
     completed_ms: int
+    dead_letter: DeadLetter | None = None
 
     @property
     def command_row(self) -> dict[str, Any]:
@@ -95,6 +107,19 @@ class Decided:
             "user_id": self.envelope.user_id,
             "number": event.data["number"],
             "removed_ms": event.time_ms,
+        }
+
+    @property
+    def dead_letter_row(self) -> dict[str, Any] | None:
+        letter = self.dead_letter
+        if letter is None:
+            return None
+        return {
+            "command_id": self.envelope.id,
+            "envelope": letter.envelope.hex(),
+            "attempts": letter.attempts,
+            "reason": letter.reason,
+            "died_ms": self.completed_ms,
         }
 
 

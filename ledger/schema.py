@@ -150,8 +150,11 @@ lane_shards = Table(
     # One row a shard: their number is fixed when the ledger is first used.
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("identity", Text, comment="of the Redis data set last seen; another one means a loss"),
-    Column("accepts", BigInteger, nullable=False, server_default="0", comment="accepts last seen there"),
+    Column("accepts", BigInteger, nullable=False, server_default="0", comment="ever, as last seen there"),
+    Column("waiting", BigInteger, nullable=False, server_default="0", comment="commands, as last seen there"),
+    Column("seen_ms", BigInteger, nullable=False, server_default="0", comment="when, on the Redis clock"),
+    Column("swept_ms", BigInteger, nullable=False, server_default="0", comment="when, on the clock here"),
     Column("losses", Integer, nullable=False, server_default="0"),
     Column("last_loss_ms", BigInteger),
-    Column("last_loss_commands", BigInteger, comment="at most so many accepts were lost with it"),
+    Column("last_loss_commands", BigInteger, comment="how many waited there when last seen before the loss"),
 )

@@ -4,6 +4,7 @@ A JSON array costs one parameter, one plan and one run of the triggers, however 
 as `unnest` and reads like the table. Rows are inserted in the order given, so positions follow it.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
@@ -49,14 +50,22 @@ FROM json_to_recordset(%s) AS row(id text, version int, last_number int, fence b
 WHERE u.id = row.id COLLATE "C"
 """
 
+_INSERT_DEAD_LETTERS: Final = """
+INSERT INTO dead_letters (command_id, envelope, attempts, reason, died_ms)
+SELECT command_id, decode(envelope, 'hex'), attempts, reason, died_ms
+FROM json_to_recordset(%s) AS row(
+    command_id uuid, envelope text, attempts int, reason text, died_ms bigint)
+"""
+
 
 def write_batch(connection: psycopg.Connection, records: list[LaneRecord], fence: int) -> None:
     """Send every row of the batch; within a pipeline nothing is waited for."""
-    decided = [(record, item) for record in records for item in record.new]
-    _send(connection, _INSERT_EVENTS, [item.event_row for _, item in decided if item.event_row])
-    _send(connection, _INSERT_COMMANDS, [item.command_row for _, item in decided])
-    _send(connection, _INSERT_KEYS, [item.added_key_row for _, item in decided if item.added_key_row])
-    _send(connection, _REMOVE_KEYS, [item.removed_key_row for _, item in decided if item.removed_key_row])
+    decided = [item for record in records for item in record.new]
+    _send(connection, _INSERT_EVENTS, [item.event_row for item in decided])
+    _send(connection, _INSERT_COMMANDS, [item.command_row for item in decided])
+    _send(connection, _INSERT_DEAD_LETTERS, [item.dead_letter_row for item in decided])
+    _send(connection, _INSERT_KEYS, [item.added_key_row for item in decided])
+    _send(connection, _REMOVE_KEYS, [item.removed_key_row for item in decided])
     heads = [(record, _head_row(record, fence)) for record in records if record.after.exists]
     _send(connection, _INSERT_HEADS, [row for record, row in heads if not record.before.exists])
     _send(connection, _UPDATE_HEADS, [row for record, row in heads if record.before.exists])
@@ -73,6 +82,7 @@ def _head_row(record: LaneRecord, fence: int) -> dict[str, Any]:
     }
 
 
-def _send(connection: psycopg.Connection, statement: str, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, [orjson.dumps(rows).decode()])
+def _send(connection: psycopg.Connection, statement: str, rows: Iterable[dict[str, Any] | None]) -> None:
+    present = [row for row in rows if row is not None]
+    if present:
+        connection.execute(statement, [orjson.dumps(present).decode()])

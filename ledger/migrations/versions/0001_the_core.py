@@ -48,7 +48,8 @@ CREATE FUNCTION refuse_number_gap() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
         SELECT FROM (
-            SELECT user_id, min(number) AS first, max(number) AS last, count(*) AS n FROM added GROUP BY user_id
+            SELECT user_id, min(number) AS first, max(number) AS last, count(*) AS n
+            FROM added GROUP BY user_id
         ) a
         WHERE a.last - a.first + 1 <> a.n
            OR a.first - 1 <> coalesce((
@@ -158,7 +159,24 @@ def upgrade() -> None:
             comment="of the Redis data set last seen; another one means a loss",
         ),
         sa.Column(
-            "accepts", sa.BigInteger(), server_default="0", nullable=False, comment="accepts last seen there"
+            "accepts",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="ever, as last seen there",
+        ),
+        sa.Column(
+            "waiting",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="commands, as last seen there",
+        ),
+        sa.Column(
+            "seen_ms", sa.BigInteger(), server_default="0", nullable=False, comment="when, on the Redis clock"
+        ),
+        sa.Column(
+            "swept_ms", sa.BigInteger(), server_default="0", nullable=False, comment="when, on the clock here"
         ),
         sa.Column("losses", sa.Integer(), server_default="0", nullable=False),
         sa.Column("last_loss_ms", sa.BigInteger(), nullable=True),
@@ -166,7 +184,7 @@ def upgrade() -> None:
             "last_loss_commands",
             sa.BigInteger(),
             nullable=True,
-            comment="at most so many accepts were lost with it",
+            comment="how many waited there when last seen before the loss",
         ),
         sa.PrimaryKeyConstraint("shard", name=op.f("lane_shards_pkey")),
     )

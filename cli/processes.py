@@ -1,0 +1,23 @@
+"""`keyledger worker` and `keyledger producer`: one process each, set up by `KEYLEDGER_*` alone."""
+
+from keyledger.contract.settings import Settings
+
+
+def worker() -> None:
+    """Run one worker process in the foreground.
+
+    Example: KEYLEDGER_REDIS_URL=redis://… KEYLEDGER_DATABASE_URL=postgresql://… keyledger worker
+    """
+    from keyledger.worker.process import run
+
+    run(Settings())
+
+
+def producer() -> None:
+    """Run one producer process, the HTTP API, in the foreground.
+
+    Example: KEYLEDGER_PORT=8080 keyledger producer
+    """
+    from keyledger.producer.process import run
+
+    run(Settings())

@@ -1,0 +1,211 @@
+"""From a claimed batch to what is given back: record it, and find the guilty one when that fails.
+
+A batch that fails is halved, lane from lane and then command from command, each half in a transaction of
+its own, until one command is left that fails alone. Nobody else's command is touched by it. What is nobody's
+fault, an unreachable ledger above all, is never counted against a command.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from keyledger.contract.envelope import Envelope
+from keyledger.contract.errors import KeyReused
+from keyledger.contract.events import UserState
+from keyledger.contract.outcomes import Answer, Outcome, answer_body, encode_body
+from keyledger.lanes.holding import Finished
+from keyledger.ledger.batch import DeadLetter, LaneBatch, LaneRecord
+from keyledger.ledger.errors import LedgerRaced, LedgerUnreachable
+from keyledger.ledger.recording import Recorder
+
+from .claimed import NOT_UNDERSTOOD_REASON, OpenedLane
+from .decisions import cancellation, decide, failure
+
+RACES_MAX = 5
+NOT_UNDERSTOOD_DELAY_MS = 1_000
+UNREACHABLE_DELAY_MS = 500
+BUSY_DELAY_MS = 50
+
+log = structlog.get_logger()
+
+
+class LeaseLost(Exception):
+    """Another holder may have our lanes: what is not committed must not be."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """One claim on its way through the ledger."""
+
+    fence: int
+    lanes: list[OpenedLane]
+    records: dict[str, list[LaneRecord]] = field(default_factory=dict)
+    faults: dict[str, Exception] = field(default_factory=dict)
+    """By lane: why its next command could not be recorded."""
+
+
+class Processing:
+    """Records claimed lanes by the rules above."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        retry_delays_s: Sequence[float],
+        keep_lease: Callable[[], None],
+        deciding: Callable[[], None],
+    ) -> None:
+        self._recorder = recorder
+        self._retry_delays_s = retry_delays_s
+        self._keep_lease = keep_lease
+        self._deciding = deciding
+
+    def process(self, batch: Batch) -> list[Finished]:
+        """Record what can be recorded; says for every lane what becomes of it."""
+        cancelled = frozenset[str]().union(*(lane.held.cancelled for lane in batch.lanes))
+
+        def decide_one(user: UserState, envelope: Envelope, now_ms: int) -> Outcome:
+            self._deciding()
+            return cancellation() if envelope.id in cancelled else decide(user, envelope, now_ms)
+
+        try:
+            if self._is_given_up(batch.lanes):
+                self._bury(batch, batch.lanes[0], "the worker died each time it tried")
+            else:
+                self._record(batch, [lane.batch for lane in batch.lanes if lane.envelopes], decide_one)
+                for lane in batch.lanes:
+                    if lane.held.lane in batch.faults and lane.held.attempts > len(self._retry_delays_s):
+                        self._bury(batch, lane, repr(batch.faults[lane.held.lane]))
+        except LedgerUnreachable as error:
+            log.warning("the ledger is not reachable; lanes are given back", error=str(error))
+            return [self._given_back(batch, lane) for lane in batch.lanes]
+        return [self._finished(batch, lane) for lane in batch.lanes]
+
+    def _is_given_up(self, lanes: list[OpenedLane]) -> bool:
+        """Was its last attempt counted already, so that the worker must have died of it?"""
+        return len(lanes) == 1 and lanes[0].held.attempts > len(self._retry_delays_s) + 1
+
+    def _record(
+        self,
+        batch: Batch,
+        lanes: list[LaneBatch],
+        decide_one: Callable[[UserState, Envelope, int], Outcome],
+    ) -> None:
+        if not lanes:
+            return
+        try:
+            records = self._record_unless_raced(batch.fence, lanes, decide_one)
+        except (LedgerUnreachable, LeaseLost):
+            raise
+        except Exception as error:
+            self._halve(batch, lanes, decide_one, error)
+            return
+        for record in records:
+            batch.records.setdefault(record.user_id, []).append(record)
+
+    def _halve(
+        self,
+        batch: Batch,
+        lanes: list[LaneBatch],
+        decide_one: Callable[[UserState, Envelope, int], Outcome],
+        fault: Exception,
+    ) -> None:
+        """Some command of these is at fault: look for it in halves."""
+        if len(lanes) > 1:
+            half = len(lanes) // 2
+            self._record(batch, lanes[:half], decide_one)
+            self._record(batch, lanes[half:], decide_one)
+            return
+        user_id, envelopes = lanes[0].user_id, lanes[0].envelopes
+        if len(envelopes) == 1:
+            log.warning("a command failed", command_id=envelopes[0].id, error=repr(fault))
+            batch.faults[user_id] = fault
+            return
+        half = len(envelopes) // 2
+        self._record(batch, [LaneBatch(user_id, envelopes[:half])], decide_one)
+        if user_id not in batch.faults:
+            self._record(batch, [LaneBatch(user_id, envelopes[half:])], decide_one)
+
+    def _record_unless_raced(
+        self,
+        fence: int,
+        lanes: list[LaneBatch],
+        decide_one: Callable[[UserState, Envelope, int], Outcome],
+    ) -> list[LaneRecord]:
+        """Decide again when another transaction was first; nobody loses every race, so there is a bound."""
+        for race in range(RACES_MAX):
+            self._keep_lease()
+            try:
+                return self._recorder.record(lanes, fence, decide_one)
+            except LedgerRaced:
+                if race == RACES_MAX - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _bury(self, batch: Batch, lane: OpenedLane, reason: str) -> None:
+        """Record the lane's first command as failed, with all that is needed to send it again."""
+        envelope, attempts = lane.envelopes[0], len(self._retry_delays_s) + 1
+        letter = DeadLetter(lane.raw(envelope.id), attempts, reason)
+
+        def fail(_: UserState, envelope: Envelope, now_ms: int) -> Outcome:
+            return failure(envelope, attempts, now_ms)
+
+        self._record(batch, [LaneBatch(lane.held.lane, [envelope], letter)], fail)
+        if lane.held.lane in batch.records:
+            batch.faults.pop(lane.held.lane, None)
+            log.error("a command was given up", command_id=envelope.id, attempts=attempts, reason=reason)
+
+    def _given_back(self, batch: Batch, lane: OpenedLane) -> Finished:
+        """With what was recorded before the ledger went away; a COMMIT of unknown outcome is resolved by the
+        next holder, who finds the ids in the ledger."""
+        delay_ms = jittered(UNREACHABLE_DELAY_MS)
+        answers = self._answers(batch, lane)
+        return Finished(
+            lane.held.lane, answers, delay_ms, "the ledger is not reachable", uncount=lane.held.attempts > 0
+        )
+
+    def _finished(self, batch: Batch, lane: OpenedLane) -> Finished:
+        name, attempts = lane.held.lane, lane.held.attempts
+        answers = self._answers(batch, lane)
+        standing = {record.standing for record in batch.records.get(name, ())}
+        if "busy" in standing:
+            reason = "the user's row is locked by another transaction"
+            return Finished(name, answers, jittered(BUSY_DELAY_MS), reason, uncount=attempts > 0)
+        if "fenced" in standing:
+            log.info("a fence was refused", lane=name, fence=batch.fence)
+            return Finished(name, answers, uncount=attempts > 0)
+        if name in batch.faults:
+            reason = f"attempt {attempts} failed: {type(batch.faults[name]).__name__}"
+            if attempts == 0:
+                return Finished(name, answers, suspect=1)
+            delay_s = self._retry_delays_s[min(attempts, len(self._retry_delays_s)) - 1]
+            return Finished(name, answers, jittered(int(delay_s * 1000)), reason)
+        if lane.stops_early:
+            return Finished(
+                name, answers, NOT_UNDERSTOOD_DELAY_MS, NOT_UNDERSTOOD_REASON, uncount=attempts > 0
+            )
+        return Finished(name, answers)
+
+    def _answers(self, batch: Batch, lane: OpenedLane) -> list[tuple[str, bytes]]:
+        """What is final, in lane order, as far as it goes."""
+        outcomes: dict[str, Outcome] = {}
+        reused: set[str] = set()
+        for record in batch.records.get(lane.held.lane, ()):
+            outcomes |= record.outcomes
+            reused |= record.reused
+        answers = []
+        for envelope in lane.envelopes:
+            if envelope.id in reused:
+                body, code = KeyReused().body(), KeyReused.code
+            elif outcome := outcomes.get(envelope.id):
+                body, code = answer_body(envelope.command, envelope.user_id, outcome), outcome.code
+            else:
+                break
+            answers.append((envelope.id, Answer(envelope.id, code, encode_body(body)).encode()))
+        return answers
+
+
+def jittered(delay_ms: int) -> int:
+    """The delay, up to a tenth longer, so that lanes that failed together do not come back together."""
+    return int(delay_ms * random.uniform(1.0, 1.1))
