@@ -33,7 +33,7 @@ class Replies:
     ) -> None:
         self._client = client
         self._on_subscribed = on_subscribed
-        self._waiting: dict[str, list[asyncio.Future[bytes]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[bytes | None]]] = {}
         self._subscribed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.channel = f"kl:reply:{secrets.token_hex(6)}"
@@ -53,9 +53,9 @@ class Replies:
                 await self._task
 
     @contextlib.contextmanager
-    def expect(self, command_id: str) -> Iterator["asyncio.Future[bytes]"]:
-        """A future for the answer of this command: its line, id included."""
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    def expect(self, command_id: str) -> Iterator["asyncio.Future[bytes | None]"]:
+        """A future for the answer of this command: its line, id included; None when the wait is over."""
+        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         futures = self._waiting.setdefault(command_id, [])
         futures.append(future)
         try:
@@ -64,6 +64,20 @@ class Replies:
             futures.remove(future)
             if not futures and self._waiting.get(command_id) is futures:
                 del self._waiting[command_id]
+
+    async def wait(self, future: "asyncio.Future[bytes | None]", timeout_s: float) -> bytes | None:
+        """Wait for an expected answer at most so long."""
+        timer = asyncio.get_running_loop().call_later(max(0.0, timeout_s), _release, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+
+    def release_all(self) -> None:
+        """End every wait without an answer."""
+        for futures in list(self._waiting.values()):
+            for future in futures:
+                _release(future)
 
     def deliver(self, line: bytes) -> None:
         """Hand an answer to whoever waits for it here."""
@@ -103,3 +117,8 @@ class Replies:
                 elif message["type"] == "subscribe":
                     self._subscribed.set()
                     await self._on_subscribed(list(self._waiting))
+
+
+def _release(future: "asyncio.Future[bytes | None]") -> None:
+    if not future.done():
+        future.set_result(None)

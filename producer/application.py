@@ -1,0 +1,112 @@
+"""The ASGI application: which path is whose, and errors in one shape for all.
+
+Commands, the hot route, are answered on ASGI itself; everything else goes through Starlette. Paths are
+matched before percent-decoding, so that an encoded slash in an id stays in that id.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from keyledger.contract.commands import COMMANDS
+from keyledger.contract.errors import (
+    PROBLEM_BY_CODE,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+)
+
+from .command_route import CommandRoute
+from .read_routes import ReadRoutes
+from .wire import (
+    Answered,
+    ClientGone,
+    Receive,
+    Scope,
+    Send,
+    error_answer,
+    headers_of,
+    request_id,
+    send_answer,
+)
+
+log = structlog.get_logger()
+
+_USERS: Final = "users"
+
+
+class Application:
+    """The whole HTTP API of a producer."""
+
+    def __init__(self, commands: CommandRoute, reads: ReadRoutes, files: Mapping[str, Answered]) -> None:
+        self._commands = commands
+        self._files = files
+        self._others = Starlette(
+            routes=[Route(path, endpoint, methods=methods) for path, endpoint, methods in reads.routes()],
+            exception_handlers={HTTPException: _as_problem, Problem: _as_problem},
+        )
+        self._others.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = headers_of(scope)
+        id_ = request_id(headers)
+        scope["request_id"] = id_
+        try:
+            raw_path = scope["raw_path"].decode("ascii")
+            parts = raw_path.split("/")
+            if len(parts) == 4 and parts[1] == _USERS and parts[3] in COMMANDS:
+                answered = await self._commands.answer(scope, headers, receive, parts[2], parts[3])
+            elif raw_path in self._files:
+                answered = self._file(scope, raw_path)
+            else:
+                scope["path"] = raw_path
+                await self._others(scope, receive, _with_request_id(send, id_))
+                return
+        except ClientGone:
+            return
+        except Problem as problem:
+            answered = error_answer(problem, headers)
+        except UnicodeDecodeError:
+            answered = error_answer(NotFound(), headers)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("request failed", request_id=id_)
+            answered = error_answer(InternalError(), headers)
+        await send_answer(send, answered, id_)
+
+    def _file(self, scope: Scope, path: str) -> Answered:
+        if scope["method"] not in ("GET", "HEAD"):
+            raise MethodNotAllowed(headers={"Allow": "GET, HEAD"})
+        return self._files[path]
+
+
+def _as_problem(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, and ours, in our shape."""
+    if isinstance(error, HTTPException):
+        problem: Problem = PROBLEM_BY_CODE.get(error.status_code, NotFound)(headers=dict(error.headers or {}))
+    else:
+        assert isinstance(error, Problem)
+        problem = error
+    headers = {name.lower(): value for name, value in request.scope["headers"]}
+    answered = error_answer(problem, headers)
+    return Response(answered.body, answered.status, answered.headers, answered.content_type)
+
+
+def _with_request_id(send: Send, id_: str) -> Send:
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"x-request-id", id_.encode())]
+        await send(message)
+
+    return sending
