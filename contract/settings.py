@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     waiting_max: PositiveInt = Field(2_000_000, description="Waiting commands of a shard; more get 503")
     lease_ms: int = Field(5_000, ge=500, le=600_000)
     drains_max: PositiveInt = Field(2, description="Drains awake at once on a shard")
-    drain_lanes: PositiveInt = Field(256, description="Lanes in one batch")
+    drain_lanes: int = Field(256, ge=1, le=1_000, description="Lanes in one batch")
     drain_commands: PositiveInt = Field(512, description="Commands in one batch")
     drain_lane_commands: PositiveInt = Field(128, description="Commands of one lane in one batch")
     drain_bytes: PositiveInt = Field(1_048_576, description="Bytes of commands in one batch")

@@ -27,12 +27,14 @@ Keys of shard N, all with the hash tag ``{N}``; every one is gone when nothing w
 
     kl:{N}:ready        list    lanes that wait for a drain, longest first
     kl:{N}:held         zset    lane → end of its lease (ms, Redis clock)
+    kl:{N}:holders      hash    lane → token of the claim that holds it: "<drain>:<fence>"
+    kl:{N}:claim:<tok>  hash    lane → how many of its commands the claim took; so that a repeated claim
+                                gets the same, and whoever is not in here owns nothing
     kl:{N}:delayed      zset    lane → when it is due (ms, Redis clock)
     kl:{N}:lane:<lane>  list    its commands, oldest first: id (36 characters), then the payload
-    kl:{N}:info:<lane>  hash    token, fence, holder, claimed: of the claim that holds it
-                                removed: commands finished since it was last idle
-                                suspect, attempts, reason, marks, last: see finish.lua and sweep.lua
-    kl:{N}:claim:<tok>  set     lanes of one claim, so that a repeated claim gets the same
+    kl:{N}:info:<lane>  hash    removed: commands finished since it was last idle; reason of a delay;
+                                marks: cancel marks among its commands; suspect, attempts, last: see
+                                finish.lua and sweep.lua. Most lanes have none
     kl:{N}:cmd:<id>     hash    marker of a command: lane, caller, print, label, at, nth, reply, mark, done;
                                 without TTL while it is in a lane, 60 s after
     kl:{N}:awake        zset    drains awake, and slots reserved for them (``r:…``) → end (ms)

@@ -111,14 +111,13 @@ class Shard:
         """Give the slot back unless lanes are ready, or in any case; returns how many are ready."""
         return int(self._sign_off(self._keys, [drain, int(insist)]))
 
-    def claim(self, drain: str, token: str, fence: int) -> Claimed:
+    def claim(self, drain: str, token: str) -> Claimed:
         """Take up to a batch of lanes with their locks. The same token gets the same lanes again."""
         limits = self._limits
         now_ms, *lanes = self._claim(
             self._keys,
             [
                 token,
-                fence,
                 drain,
                 self.lease_ms,
                 limits.lanes,

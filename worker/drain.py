@@ -78,9 +78,9 @@ class Drain:
         return done
 
     def _claim(self, fence: int) -> Claimed:
-        self._token = secrets.token_hex(8)
+        self._token = f"{self._name}:{fence}"
         self._lease_ends_s = time.monotonic() + self._shard.lease_ms / 1000
-        return self._shard.claim(self._name, self._token, fence)
+        return self._shard.claim(self._name, self._token)
 
     def _process(self, claimed: Claimed, fence: int) -> int:
         began_s = time.monotonic()

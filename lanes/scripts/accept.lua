@@ -16,6 +16,7 @@ local waiting = tonumber(redis.call('HGET', COUNTERS, 'waiting') or 0)
 local was_empty = redis.call('LLEN', READY) == 0
 local buckets = {}
 local added, added_bytes = 0, 0
+local became_ready = {}
 
 -- GCRA (ITU-T I.371): one timestamp a bucket. Returns 0, or the µs until there is room.
 local function take(name, interval, burst)
@@ -51,20 +52,24 @@ local function accept(i)
   end
   if is_late then return 'late' end
   if waiting + added >= waiting_max then return 'full' end
-  local depth = redis.call('LLEN', lane_key(lane))
-  if depth >= depth_max then return 'lane-full' end
-  if bucket ~= '' then
+  local depth = redis.call('RPUSH', lane_key(lane), entry) - 1
+  local refusal = depth >= depth_max and 'lane-full'
+  if not refusal and bucket ~= '' then
     local wait_us = take(bucket, tonumber(ARGV[i + 8]), tonumber(ARGV[i + 9]))
-    if wait_us > 0 then return string.format('limited:%d', wait_us) end
+    if wait_us > 0 then refusal = string.format('limited:%d', wait_us) end
+  end
+  if refusal then
+    redis.call('RPOP', lane_key(lane))
+    return refusal
   end
   local nth = depth
   if depth > 0 then
     nth = depth + tonumber(redis.call('HGET', info_key(lane), 'removed') or 0)
+  else
+    became_ready[#became_ready + 1] = lane
   end
   redis.call('HSET', marker, 'lane', lane, 'caller', ARGV[i + 2], 'print', ARGV[i + 3],
     'label', ARGV[i + 4], 'at', now, 'nth', nth, 'reply', reply)
-  redis.call('RPUSH', lane_key(lane), entry)
-  if depth == 0 then redis.call('RPUSH', READY, lane) end
   added = added + 1
   added_bytes = added_bytes + #entry
   return 'accepted'
@@ -74,6 +79,7 @@ for i = 7, #ARGV, WIDTH do
   results[#results + 1] = accept(i)
 end
 if added > 0 then
+  if #became_ready > 0 then redis.call('RPUSH', READY, unpack(became_ready)) end
   redis.call('HINCRBY', COUNTERS, 'accepts', added)
   redis.call('HINCRBY', COUNTERS, 'waiting', added)
   redis.call('HINCRBY', COUNTERS, 'bytes', added_bytes)

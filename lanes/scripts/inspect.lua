@@ -13,11 +13,13 @@ if reply ~= '' and not known[5] then
     redis.call('HSET', marker, 'reply', others == '' and reply or others .. ',' .. reply)
   end
 end
-local info = redis.call('HMGET', info_key(lane), 'removed', 'claimed', 'holder', 'reason', 'attempts')
+local info = redis.call('HMGET', info_key(lane), 'removed', 'reason', 'attempts')
+local token = redis.call('HGET', HOLDERS, lane)
+local claimed = token and redis.call('HGET', claim_key(token), lane)
 local deadline, due = redis.call('ZSCORE', HELD, lane), redis.call('ZSCORE', DELAYED, lane)
 local ahead = math.max(0, tonumber(known[7]) - tonumber(info[1] or 0))
-local is_claimed = deadline and ahead < tonumber(info[2] or 0)
+local is_claimed = claimed and ahead < tonumber(claimed)
 return {now_ms(), lane, known[2], known[3], tonumber(known[4]), known[5] and 1 or 0, known[6] or '', ahead,
   redis.call('LLEN', lane_key(lane)), deadline and 'held' or due and 'delayed' or 'ready',
-  is_claimed and 1 or 0, info[3] or '', tonumber(deadline or 0), tonumber(due or 0), info[4] or '',
-  tonumber(info[5] or 0)}
+  is_claimed and 1 or 0, token or '', tonumber(deadline or 0), tonumber(due or 0), info[2] or '',
+  tonumber(info[3] or 0)}

@@ -1,6 +1,7 @@
 -- Prepended to every script. KEYS[1] is the prefix of the shard's keys, with its hash tag.
 local prefix = KEYS[1]
 local READY, HELD, DELAYED = prefix .. ':ready', prefix .. ':held', prefix .. ':delayed'
+local HOLDERS = prefix .. ':holders'
 local AWAKE, COUNTERS, BELL = prefix .. ':awake', prefix .. ':counters', prefix .. ':bell'
 local ID_LENGTH = 36
 

@@ -20,12 +20,13 @@ local ended = overdue(HELD, tonumber(ARGV[2]))
 for _, lane in ipairs(ended) do
   local info = info_key(lane)
   redis.call('ZREM', HELD, lane)
-  local claim = redis.call('HMGET', info, 'token', 'claimed', 'suspect')
-  redis.call('SREM', claim_key(claim[1]), lane)
-  redis.call('HDEL', info, 'token', 'fence', 'holder', 'claimed')
+  local token = redis.call('HGET', HOLDERS, lane)
+  local claimed = tonumber(redis.call('HGET', claim_key(token), lane))
+  redis.call('HDEL', claim_key(token), lane)
+  redis.call('HDEL', HOLDERS, lane)
   -- Whatever its holder died of may be in any of the commands it held.
-  local suspect = math.max(tonumber(claim[2]), tonumber(claim[3] or 0))
-  redis.call('HSET', info, 'suspect', suspect, 'last', claim[1])
+  local suspect = math.max(claimed, tonumber(redis.call('HGET', info, 'suspect') or 0))
+  redis.call('HSET', info, 'suspect', suspect, 'last', token)
   redis.call('RPUSH', READY, lane)
 end
 local due = overdue(DELAYED, tonumber(ARGV[3]))
