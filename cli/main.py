@@ -1,14 +1,51 @@
-"""Puts the `keyledger` command together."""
+"""Puts the `keyledger` command together, and turns what goes wrong into one sentence."""
 
+import sys
+from typing import Final
+
+import psycopg
+import redis
 import typer
 
-from . import processes
+from keyledger.ledger.errors import LedgerError
+from keyledger.ledger.shards import WrongShardCount
+from keyledger.producer.process import MissingPepper
 
-app = typer.Typer(no_args_is_help=True, help="Numbered physical keys per user.")
-app.command()(processes.worker)
+from . import api_keys, audit, migrate, organisations, processes, tokens, up, users
+from .configured import CommandError
+from .embedded import EmbeddedError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Numbered physical keys per user: run the service, administer it, check it.",
+)
+app.command()(up.up)
 app.command()(processes.producer)
+app.command()(processes.worker)
+app.command()(migrate.migrate)
+app.command()(audit.audit)
+app.add_typer(organisations.app, name="org")
+app.add_typer(api_keys.app, name="apikey")
+app.add_typer(users.app, name="user")
+app.add_typer(tokens.app, name="token")
+
+_EXPECTED: Final = (
+    CommandError,
+    EmbeddedError,
+    LedgerError,
+    MissingPepper,
+    WrongShardCount,
+    psycopg.OperationalError,
+    redis.RedisError,
+)
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script: exits with 0, or with 1 and one sentence."""
+    try:
+        app()
+    except _EXPECTED as error:
+        typer.secho(f"Error: {' '.join(str(error).split())}", err=True, fg=typer.colors.RED)
+        sys.exit(1)

@@ -5,11 +5,13 @@ closed, and the process ends.
 """
 
 import asyncio
+import contextlib
 import os
 import queue
 import signal
 import threading
 import time
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,7 +85,7 @@ class Waker:
 class Producer:
     """The parts of a producer process, connected while `running`."""
 
-    def __init__(self, settings: Settings, files: dict[str, Answered]) -> None:
+    def __init__(self, settings: Settings, files: Mapping[str, Answered]) -> None:
         self.settings = settings
         self.pool = open_pool(settings.database_url, application="keyledger-producer")
         self.redis = connect_async(settings.redis_url, name="keyledger-producer")
@@ -108,10 +110,10 @@ class Producer:
             Tokens(settings.jwt_issuers, time.monotonic),
             ApiKeys(self.pool, settings.api_key_pepper.get_secret_value().encode(), time.monotonic),
         )
-        organisations = OrganisationDirectory(self.pool, time.monotonic)
+        self.organisations = OrganisationDirectory(self.pool, time.monotonic)
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
         self.application = Application(
-            CommandRoute(settings, authenticator, organisations, self.submitting),
+            CommandRoute(settings, authenticator, self.organisations, self.submitting),
             ReadRoutes(authenticator, self.pool, statuses, self.readiness),
             files,
         )
@@ -121,12 +123,28 @@ class Producer:
         for recorded in (await self.recorded.find_all(command_ids)).values():
             self.submitting.deliver(recorded)
 
-    async def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Connected, hearing answers and watching, for as long as the block lasts."""
         await self.pool.open()
         self.waker.start()
         self.replies.start()
         self.readiness.start()
+        try:
+            yield
+        finally:
+            await self.readiness.stop()
+            await self.replies.stop()
+            self.waker.stop()
+            await self.pool.close()
+            await self.redis.aclose()
+
+    async def serve(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        async with self.running():
+            await self._serve()
+
+    async def _serve(self) -> None:
         server = self._server()
         serving = asyncio.create_task(server.serve())
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
@@ -141,11 +159,6 @@ class Producer:
             await asyncio.sleep(LINGER_S)
             server.stop()
         await serving
-        await self.readiness.stop()
-        await self.replies.stop()
-        self.waker.stop()
-        await self.pool.close()
-        await self.redis.aclose()
 
     def _server(self) -> Any:
         settings = self.settings
@@ -165,9 +178,15 @@ class Producer:
         )
 
 
+class MissingPepper(Exception):
+    """Set KEYLEDGER_API_KEY_PEPPER: it keys the digests of stored API keys, and has no default."""
+
+
 def run(settings: Settings) -> None:
-    """Run a producer until it is told to stop. Raises WrongShardCount or LedgerUnreachable at start."""
+    """Run a producer until it is told to stop. Raises MissingPepper, WrongShardCount or LedgerUnreachable."""
     configure_logging(settings)
+    if not settings.api_key_pepper.get_secret_value():
+        raise MissingPepper(MissingPepper.__doc__)
     with connect(settings.database_url, application="keyledger-producer") as connection:
         check_shards(connection, settings.lanes_shards)
     log.info("producer starts", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())

@@ -1,0 +1,60 @@
+"""Where a command finds the service it works on: `KEYLEDGER_*`, or the data folder of `keyledger up`.
+
+What the environment says wins. Without it, `up` has left the settings of its servers in the data folder.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from pydantic import ValidationError
+
+from keyledger.contract.settings import Settings
+
+SERVICE_FILE: Final = "service.env"
+DEFAULT_DATA: Final = Path(".keyledger")
+
+DataOption = Annotated[
+    Path, typer.Option("--data", envvar="KEYLEDGER_DATA", help="Data folder of keyledger up.", metavar="DIR")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; the message says why and what to do."""
+
+
+def has_own_servers() -> bool:
+    """Does the environment name the servers? Both or none: CommandError when only one is named."""
+    named = [name for name in ("KEYLEDGER_REDIS_URL", "KEYLEDGER_DATABASE_URL") if os.environ.get(name)]
+    if len(named) == 1:
+        raise CommandError(
+            f"Only {named[0]} is set: set KEYLEDGER_REDIS_URL and KEYLEDGER_DATABASE_URL, or neither"
+        )
+    return len(named) == 2
+
+
+def read_settings(data: Path) -> Settings:
+    """The settings of the service this command works on. Raises CommandError."""
+    if has_own_servers():
+        return settings_from(None)
+    file = data / SERVICE_FILE
+    if not file.is_file():
+        raise CommandError(
+            f"No service was started in {data}: start it with keyledger up, name its folder with --data DIR, "
+            "or set KEYLEDGER_REDIS_URL and KEYLEDGER_DATABASE_URL"
+        )
+    return settings_from(file)
+
+
+def settings_from(file: Path | None) -> Settings:
+    """Settings from the environment and a file. A wrong one is a CommandError that names it."""
+    try:
+        return Settings(_env_file=file)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"KEYLEDGER_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise CommandError(f"A setting is wrong: {wrong}") from None

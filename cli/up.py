@@ -1,0 +1,224 @@
+"""`keyledger up`: the whole service on this machine, by one command.
+
+It ends everything it started, in order: producer, worker, servers. With servers of your own in the
+environment it starts only producer and worker, and makes no demo data and no development issuer.
+"""
+
+import contextlib
+import json
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import Annotated, Final
+
+import httpx
+import typer
+from rich.console import Console
+
+from keyledger.contract.settings import Settings
+from keyledger.ledger.migrations import current_revision, engine_for, newest_revision
+
+from .configured import (
+    DEFAULT_DATA,
+    SERVICE_FILE,
+    CommandError,
+    DataOption,
+    has_own_servers,
+    settings_from,
+)
+from .demo import Demo, make_demo
+from .development import make_certificate, make_issuer, utc_now
+from .embedded import DataFolder, start_servers
+from .migrate import bring_up_to_date
+from .supervising import Supervised, watch
+
+PRODUCER_STOP_S: Final = 1.2
+WORKER_STOP_S: Final = 1.5
+READY_TIMEOUT_S: Final = 60.0
+HOST: Final = "127.0.0.1"
+
+console = Console(stderr=True, highlight=False)
+
+
+def up(
+    data: DataOption = DEFAULT_DATA,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API listens.")] = 8080,
+    is_fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data in the folder first.")] = False,
+    is_once: Annotated[bool, typer.Option("--once", help="Stop when it has shown that it works.")] = False,
+    has_tls: Annotated[bool, typer.Option("--tls", help="Serve https, self-made certificate.")] = False,
+    is_migrating: Annotated[
+        bool, typer.Option("--migrate", help="With servers of your own: bring the schema up to date.")
+    ] = False,
+) -> None:
+    """Start the whole service: servers, producer, worker; and show a command that works when pasted.
+
+    Example: keyledger up --port 8081 --data /tmp/try
+
+    With KEYLEDGER_REDIS_URL and KEYLEDGER_DATABASE_URL it uses those servers instead.
+    """
+    began_s = time.monotonic()
+    has_servers = has_own_servers()
+    with _stoppable() as stopping, DataFolder.opened(data, is_fresh=is_fresh) as folder:
+        _check_port(port)
+        with contextlib.ExitStack() as stack:
+            if has_servers:
+                settings, env = _external(is_migrating), {}
+            else:
+                env = _embedded(folder, stack)
+                settings = settings_from(folder.path / SERVICE_FILE)
+            env |= {"KEYLEDGER_HOST": HOST, "KEYLEDGER_PORT": str(port)}
+            if has_tls:
+                certificate, key = make_certificate(folder, utc_now())
+                env |= {"KEYLEDGER_TLS_CERTIFICATE": str(certificate), "KEYLEDGER_TLS_KEY": str(key)}
+            processes = _start_processes(folder, env, stack)
+            stack.callback(stopping.event.set)
+            url = f"{'https' if has_tls else 'http'}://{HOST}:{port}"
+            _wait_until_ready(url, processes)
+            demo = None if has_servers else make_demo(folder, settings, url)
+            _tell(url, folder, demo, time.monotonic() - began_s)
+            if not is_once:
+                stopping.is_watched = True
+                watch(processes, stopping.event, _say)
+            _say("stopping")
+    _say("stopped")
+
+
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM came while things were being started."""
+
+
+class _Stopping:
+    """Set by the first SIGINT, SIGTERM or SIGHUP; further ones change nothing, so that stopping is never cut
+    short. Before anybody watches the event, the first one ends the start."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.is_watched = False
+
+    def handle(self, _: int, __: FrameType | None) -> None:
+        if self.event.is_set():
+            return
+        self.event.set()
+        if not self.is_watched:
+            raise _Stopped
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[_Stopping]:
+    stopping = _Stopping()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stopping.handle) for number in numbers}
+    try:
+        yield stopping
+    except _Stopped:
+        _say("stopped before it was ready")
+        raise SystemExit(130) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    console.print(f"[dim]·[/dim] {text}", soft_wrap=True)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} cannot be used ({error.strerror}): choose another with --port, "
+                "or stop what listens there"
+            ) from error
+
+
+def _embedded(folder: DataFolder, stack: contextlib.ExitStack) -> dict[str, str]:
+    """Start the embedded servers, migrate, and leave their settings in the folder."""
+    servers = start_servers(folder, _say)
+    stack.callback(servers.stop)
+    _say("bringing the schema up to date")
+    bring_up_to_date(servers.database_url)
+    env = {
+        "KEYLEDGER_REDIS_URL": servers.redis_url,
+        "KEYLEDGER_DATABASE_URL": servers.database_url,
+        "KEYLEDGER_API_KEY_PEPPER": folder.secret("api_key_pepper"),
+        "KEYLEDGER_JWT_ISSUERS": json.dumps([make_issuer(folder).model_dump(exclude_none=True)]),
+    }
+    lines = [f"{name}='{value}'" for name, value in env.items()]
+    folder.write_private(SERVICE_FILE, "\n".join([*lines, ""]))
+    return env
+
+
+def _external(is_migrating: bool) -> Settings:
+    """Servers of your own: they must be at the right revision, or be brought there when asked."""
+    settings = settings_from(None)
+    if is_migrating:
+        _say("bringing the schema up to date")
+        bring_up_to_date(settings.database_url)
+    with engine_for(settings.database_url).connect() as connection:
+        revision = current_revision(connection)
+    if revision != newest_revision():
+        raise CommandError(
+            f"The database is at revision {revision or 'none'} and {newest_revision()} is needed: "
+            "run keyledger up --migrate"
+        )
+    return settings
+
+
+def _start_processes(
+    folder: DataFolder, env: dict[str, str], stack: contextlib.ExitStack
+) -> list[Supervised]:
+    """The worker, then the producer; stopped the other way round."""
+    processes = []
+    for name, stop_timeout_s in (("worker", WORKER_STOP_S), ("producer", PRODUCER_STOP_S)):
+        _say(f"starting the {name}")
+        process = Supervised(name, env, folder.folder("log") / f"{name}.log", stop_timeout_s)
+        stack.callback(process.stop)
+        processes.append(process)
+    return processes
+
+
+def _wait_until_ready(url: str, processes: list[Supervised]) -> None:
+    """Wait for `/readyz`. A process that ends meanwhile is told about at once."""
+    missing = "it does not answer"
+
+    def is_ready() -> bool:
+        nonlocal missing
+        for process in processes:
+            if process.process.exit_code is not None:
+                raise CommandError(
+                    f"{process.process.name} ended at its start: {process.process.last_words()}"
+                )
+        try:
+            response = client.get("/readyz")
+        except httpx.HTTPError:
+            return False
+        missing = response.text
+        return response.status_code == 200
+
+    # Nothing secret is sent here, so the self-made certificate need not be checked.
+    with (
+        console.status("waiting until it is ready"),
+        httpx.Client(base_url=url, verify=False, timeout=2, trust_env=False) as client,
+    ):
+        ends_s = time.monotonic() + READY_TIMEOUT_S
+        while not is_ready():
+            if time.monotonic() > ends_s:
+                raise CommandError(f"It was not ready after {READY_TIMEOUT_S:.0f} s: {missing}")
+            time.sleep(0.05)
+
+
+def _tell(url: str, folder: DataFolder, demo: Demo | None, took_s: float) -> None:
+    console.print(f"[green]✓[/green] keyledger is ready at [bold]{url}[/bold] after {took_s:.1f} s")
+    console.print(f"  reference: {url}/docs   logs: {folder.path / 'log'}   stop: Ctrl-C")
+    if demo is None:
+        return
+    console.print(f"  user example_string was given key number [bold]{demo.number}[/bold]")
+    console.print("\nGive another key; paste this:\n")
+    typer.echo(demo.curl)
+    console.print()
