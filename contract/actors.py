@@ -4,7 +4,7 @@ An actor is what the credentials prove; the caller is the scope in which idempot
 belong to it. All credentials of one organisation are one caller.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -15,15 +15,13 @@ class Actor:
     credential: str
     organisation: str | None = None
     user: str | None = None
+    caller: str = field(init=False, compare=False)
+    """`org:<id>`, `user:<id>`, or both joined by a slash, which no id can contain."""
 
-    @property
-    def caller(self) -> str:
-        """`org:<id>`, `user:<id>`, or both joined by a slash, which no id can contain."""
-        return "/".join(
-            f"{kind}:{id_}"
-            for kind, id_ in (("org", self.organisation), ("user", self.user))
-            if id_ is not None
-        )
+    def __post_init__(self) -> None:
+        named = (("org", self.organisation), ("user", self.user))
+        caller = "/".join([f"{kind}:{id_}" for kind, id_ in named if id_ is not None])
+        object.__setattr__(self, "caller", caller)
 
     def owns(self, caller: str) -> bool:
         """Is a command sent by `caller` this actor's to see: do the two share organisation or user?"""

@@ -22,6 +22,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
 from keyledger.contract.settings import Settings
 from keyledger.contract.wakeups import celery_settings, wakeup
@@ -183,6 +184,7 @@ class MissingPepper(Exception):
 
 
 def run(settings: Settings) -> None:
+    settle_interpreter()
     """Run a producer until it is told to stop. Raises MissingPepper, WrongShardCount or LedgerUnreachable."""
     configure_logging(settings)
     if not settings.api_key_pepper.get_secret_value():

@@ -4,6 +4,7 @@ The hot route uses these functions directly on ASGI; the other routes reach them
 """
 
 import asyncio
+import itertools
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -23,6 +24,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 BODY_BYTES_MAX: Final = 16 * 1024
 BODY_TIMEOUT_S: Final = 10.0
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+_PROCESS: Final = os.urandom(8).hex()
+_COUNTER: Final = itertools.count(1)
 _PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -70,7 +73,7 @@ def request_id(headers: dict[bytes, bytes]) -> str:
     given = headers.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return os.urandom(12).hex()
+    return f"{_PROCESS}-{next(_COUNTER):x}"
 
 
 def identifier_in_path(segment: str) -> str:
@@ -94,30 +97,32 @@ async def read_json_body(headers: dict[bytes, bytes], receive: Receive) -> bytes
     if not declared.isdigit() or int(declared) > BODY_BYTES_MAX:
         raise TooLarge
     message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        # Nearly always the body comes with its head: no time-out is set up for it.
-        body: bytes = message.get("body", b"")
-        if len(body) > BODY_BYTES_MAX:
-            raise TooLarge
-        return body
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _read_rest(message, receive)
-    except TimeoutError:
-        raise InvalidRequest([Detail("body", f"did not arrive within {BODY_TIMEOUT_S:.0f} s")]) from None
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False) and not 0 < len(body) == int(declared):
+        # Nearly always the body comes with its head: only the others pay for a time-out.
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body += await _read_rest(receive, BODY_BYTES_MAX - len(body))
+        except TimeoutError:
+            raise InvalidRequest([Detail("body", f"did not arrive within {BODY_TIMEOUT_S:.0f} s")]) from None
+    elif message["type"] == "http.disconnect":
+        raise ClientGone
+    if len(body) > BODY_BYTES_MAX:
+        raise TooLarge
+    return body
 
 
-async def _read_rest(message: MutableMapping[str, Any], receive: Receive) -> bytes:
-    body = b""
+async def _read_rest(receive: Receive, bytes_left: int) -> bytes:
+    rest = b""
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body += message.get("body", b"")
-        if len(body) > BODY_BYTES_MAX:
+        rest += message.get("body", b"")
+        if len(rest) > bytes_left:
             raise TooLarge
         if not message.get("more_body", False):
-            return bytes(body)
-        message = await receive()
+            return rest
 
 
 async def send_answer(send: Send, answered: Answered, request_id: str) -> None:

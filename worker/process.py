@@ -12,6 +12,7 @@ import structlog
 from celery import Celery, bootsteps, signals
 
 from keyledger.contract.identity import new_id
+from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
 from keyledger.contract.settings import Settings
 from keyledger.contract.wakeups import DRAIN_QUEUE, DRAIN_TASK, celery_settings, wakeup
@@ -126,6 +127,7 @@ def build(settings: Settings) -> Worker:
 
 
 def run(settings: Settings) -> None:
+    settle_interpreter()
     """Run a worker process until it is told to stop. Raises WrongShardCount or LedgerUnreachable at start."""
     configure_logging(settings)
     with connect_ledger(settings.database_url, application="keyledger-worker") as connection:
