@@ -113,7 +113,7 @@ async def read_json_body(headers: dict[bytes, bytes], receive: Receive) -> bytes
 
 
 async def _read_rest(receive: Receive, bytes_left: int) -> bytes:
-    rest = b""
+    rest: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -47,7 +47,7 @@ class DataFolder:
         try:
             _take(lock, path)
             if is_fresh:
-                _empty(path)
+                empty(path)
             yield cls(path, lock)
         finally:
             os.close(lock)
@@ -114,7 +114,8 @@ def _take(lock: int, path: Path) -> None:
     os.pwrite(lock, str(os.getpid()).encode(), 0)
 
 
-def _empty(path: Path) -> None:
+def empty(path: Path) -> None:
+    """Delete what a data folder holds, and PostgreSQL's place if it has one of its own."""
     place = path / "postgresql.place"
     if place.is_file():
         shutil.rmtree(place.read_text().strip(), ignore_errors=True)
