@@ -173,6 +173,6 @@ def _by_user(connection: psycopg.Connection, name: str, statement: str) -> _ByUs
 
 
 def _rows(connection: psycopg.Connection, name: str, statement: str) -> Iterator[tuple[Any, ...]]:
-    cursor = connection.cursor(f"audit_{name}")
-    cursor.itersize = ROWS_AT_ONCE
-    return iter(cursor.execute(statement))
+    with connection.cursor(f"audit_{name}") as cursor:
+        cursor.itersize = ROWS_AT_ONCE
+        yield from cursor.execute(statement)

@@ -57,9 +57,7 @@ def redis_url(servers: EmbeddedServers, request: pytest.FixtureRequest) -> Itera
 def left_behind(client: redis.Redis) -> list[bytes]:
     """Keys of the lanes that will not end by themselves."""
     return [
-        key
-        for key in client.scan_iter("kl:*")
-        if not key.endswith(KEPT_WHEN_IDLE) and client.ttl(key) == -1
+        key for key in client.scan_iter("kl:*") if not key.endswith(KEPT_WHEN_IDLE) and client.ttl(key) == -1
     ]
 
 

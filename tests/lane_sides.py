@@ -5,8 +5,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import redis
+from typing import Any
 
 from keyledger.contract.identity import uuid_text
 from keyledger.lanes.connections import connect, connect_async
@@ -14,6 +13,7 @@ from keyledger.lanes.holding import BatchLimits, Claimed, Finished, HeldLane, Sh
 from keyledger.lanes.intake import Intake, IntakeLimits, Rate, Submission, Verdict
 from keyledger.lanes.lookup import Lookup, WaitingCommand
 
+INTAKE_LIMITS = IntakeLimits(waiting_commands=1_000_000, lane_depth=1_000, drains=2, drain_lanes=100)
 LIMITS = BatchLimits(lanes=100, commands=512, lane_commands=128, bytes=1_048_576)
 _numbers = itertools.count(1)
 
@@ -32,11 +32,11 @@ class LaneSides:
     lease_ms: int = 10_000
     drains_max: int = 2
     limits: BatchLimits = LIMITS
-    intake_limits: IntakeLimits = IntakeLimits(1_000_000, 1_000, 2, 100)
+    intake_limits: IntakeLimits = INTAKE_LIMITS
     woken: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client: redis.Redis = connect(self.url, name="test")
+        self.client: Any = connect(self.url, name="test")
         self.shard = self.holder()
         self._async_client = connect_async(self.url, name="test")
         self.intake = Intake(self._async_client, self.number, self.intake_limits, self.woken.append)
@@ -81,7 +81,14 @@ class LaneSides:
     ) -> Verdict:
         """Accept one command; returns the verdict."""
         submission = Submission(
-            id_ or new_command_id(), lane, "org:a", fingerprint, "AddPhysicalKey", payload, reply_channel, rate
+            id_ or new_command_id(),
+            lane,
+            "org:a",
+            fingerprint,
+            "AddPhysicalKey",
+            payload,
+            reply_channel,
+            rate,
         )
         return self.runner.run(self.intake.accept(submission))
 

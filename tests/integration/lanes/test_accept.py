@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,24 @@ def test_an_accept_that_comes_too_late_does_nothing(lanes: LaneSides) -> None:
     """Its caller has given up, or has repeated it."""
     late = lanes.intake._accept
     now_ms = time.time_ns() // 1_000_000
-    arguments = [now_ms - 60_000, 10, 10, 2, 10, "r", new_command_id(), "ada", "o", "f", "l", "e", "", "", 0, 0]
+    arguments: list[Any] = [
+        now_ms - 60_000,
+        10,
+        10,
+        2,
+        10,
+        "r",
+        new_command_id(),
+        "ada",
+        "o",
+        "f",
+        "l",
+        "e",
+        "",
+        "",
+        0,
+        0,
+    ]
     _, _, state = lanes.runner.run(late(keys=["kl:{0}"], args=arguments))
     assert b"late" == state
     assert [] == lanes.drain_everything()
