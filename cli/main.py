@@ -3,7 +3,6 @@
 import sys
 from typing import Final
 
-import psycopg
 import redis
 import typer
 
@@ -37,7 +36,6 @@ _EXPECTED: Final = (
     LedgerError,
     MissingPepper,
     WrongShardCount,
-    psycopg.OperationalError,
     redis.RedisError,
 )
 

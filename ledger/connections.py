@@ -9,6 +9,8 @@ from typing import Any, Final
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from .errors import LedgerUnreachable
+
 CONNECT_TIMEOUT_S: Final = 5
 _TRANSACTION_TIMEOUT_SINCE: Final = 17_00_00
 
@@ -23,8 +25,11 @@ _OPTIONS: Final[dict[str, Any]] = {
 
 
 def connect(database_url: str, *, application: str) -> psycopg.Connection:
-    """A connection for sync code. Raises psycopg.OperationalError when there is no answer in time."""
-    return psycopg.connect(database_url, application_name=application, **_OPTIONS)
+    """A connection for sync code. Raises LedgerUnreachable when there is no answer in time."""
+    try:
+        return psycopg.connect(database_url, application_name=application, **_OPTIONS)
+    except psycopg.OperationalError as error:
+        raise LedgerUnreachable(f"PostgreSQL cannot be reached: {error}") from error
 
 
 def connect_writer(database_url: str, *, application: str, transaction_timeout_ms: int) -> psycopg.Connection:

@@ -104,7 +104,7 @@ class Recorder:
             (lane.user_id, number)
             for lane in lanes
             for envelope in lane.envelopes
-            if (number := envelope.fields.get("number")) is not None and number <= NUMBER_MAX
+            if isinstance(number := envelope.fields.get("number"), int) and number <= NUMBER_MAX
         ]
         with connection.pipeline():
             connection.execute("BEGIN")

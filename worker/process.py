@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, bootsteps, signals
+from redis.exceptions import RedisError
 
 from keyledger.contract.identity import new_id
 from keyledger.contract.interpreter import settle_interpreter
@@ -20,6 +21,7 @@ from keyledger.lanes.connections import connect, connect_listener
 from keyledger.lanes.holding import BatchLimits, Shard
 from keyledger.ledger.connections import connect as connect_ledger
 from keyledger.ledger.connections import connect_writer
+from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
 from keyledger.ledger.shards import Report, check_shards, note_report
@@ -69,8 +71,13 @@ class Worker:
         self._report_connection: Any = None
 
     def drain(self, shard: int) -> int:
-        """Drain one shard until it is empty; returns the commands done."""
-        return self.recorders.run(lambda recorder: Drain(self.parts, self.shards[shard], recorder).run())
+        """Drain one shard until it is empty; returns the commands done. When a server is not reachable, the
+        sweep tries again."""
+        try:
+            return self.recorders.run(lambda recorder: Drain(self.parts, self.shards[shard], recorder).run())
+        except (LedgerError, RedisError) as error:
+            log.warning("a drain ended early; the sweep will see to it", shard=shard, error=str(error))
+            return 0
 
     def wake(self, shard: int) -> None:
         """Ask for a drain; that it may not be heard is the sweep's business."""

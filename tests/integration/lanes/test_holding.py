@@ -183,8 +183,9 @@ def test_a_cancel_mark_is_seen_by_the_claim_and_removes_nothing(lanes: LaneSides
 
 def test_answers_go_to_every_producer_that_asked(lanes: LaneSides) -> None:
     """Who repeats a command while it waits hears its answer too."""
-    listener = lanes.client.pubsub(ignore_subscribe_messages=True)
+    listener = lanes.client.pubsub()
     listener.subscribe("one", "two", "three")
+    assert all(listener.get_message(timeout=5) for _ in range(3))
     id_ = lanes.accept("ada", reply_channel="one")
     lanes.offer("ada", id_, reply_channel="two")
     lanes.inspect(id_, "three")

@@ -1,0 +1,69 @@
+"""A worker without Celery: its drains and its sweep, on real servers."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from keyledger.contract.envelope import Envelope
+from keyledger.contract.settings import Settings
+from keyledger.ledger.connections import connect
+from keyledger.worker.process import Worker
+from tests.lane_sides import LaneSides, lane_sides
+
+NewWorker = Callable[..., Worker]
+
+
+@pytest.fixture
+def lanes(redis_url: str) -> Iterator[LaneSides]:
+    with lane_sides(redis_url) as sides:
+        yield sides
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
+    with connect(database_url, application="test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def new_worker(redis_url: str, database_url: str) -> Iterator[NewWorker]:
+    made: list[Worker] = []
+
+    def make(**changed: Any) -> Worker:
+        options = {
+            "redis_url": redis_url,
+            "database_url": database_url,
+            "linger_ms": 0,
+            "test_mode": True,
+        } | changed
+        made.append(Worker(Settings(**options)))
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.stop()
+        worker.recorders.close()
+
+
+@pytest.fixture
+def worker(new_worker: NewWorker) -> Worker:
+    return new_worker()
+
+
+def accept(lanes: LaneSides, *envelopes: Envelope, reply_channel: str = "") -> None:
+    """Put envelopes into their users' lanes, as a producer does."""
+    for envelope in envelopes:
+        lanes.accept(
+            envelope.user_id,
+            envelope.id,
+            fingerprint=envelope.fingerprint,
+            payload=envelope.encode(),
+            reply_channel=reply_channel,
+        )
+
+
+def statuses(connection: psycopg.Connection) -> dict[str, str]:
+    """Status by command id of everything recorded."""
+    return {id_: status for id_, status in connection.execute("SELECT id::text, status FROM commands")}
