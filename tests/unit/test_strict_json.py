@@ -30,9 +30,7 @@ def refusal_of(raw: bytes) -> str:
 def test_ordinary_json_is_read_as_everybody_reads_it(value: Any) -> None:
     """What the standard library writes comes back the same."""
     assert value == parse_json(json.dumps(value).encode())
-    assert value == parse_json(json.dumps(value, ensure_ascii=False, indent=1).encode("utf-8", "replace")) or (
-        "\ufffd" in json.dumps(value, ensure_ascii=False)
-    )
+    assert value == parse_json(json.dumps(value, ensure_ascii=False, indent=1).encode())
 
 
 @pytest.mark.parametrize(
@@ -89,7 +87,7 @@ def test_broken_json_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", [b'"\\ud800"', b'{"a": "\\udc00x"}', b'"\\ude00\\ud83d"'])
 def test_an_escaped_lone_surrogate_is_left_to_the_field_rules(raw: bytes) -> None:
     """It is JSON by the grammar; the text types refuse it by the field's name."""
-    assert parse_json(raw) == json.loads(raw)
+    assert json.loads(raw) == parse_json(raw)
 
 
 def test_an_escaped_surrogate_pair_is_one_character() -> None:
