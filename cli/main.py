@@ -6,9 +6,9 @@ from typing import Final
 import redis
 import typer
 
+from keyledger.contract.settings import MissingSetting
 from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.shards import WrongShardCount
-from keyledger.producer.process import MissingPepper
 
 from . import api_keys, audit, migrate, organisations, processes, tokens, up, users
 from .configured import CommandError
@@ -34,7 +34,7 @@ _EXPECTED: Final = (
     CommandError,
     EmbeddedError,
     LedgerError,
-    MissingPepper,
+    MissingSetting,
     WrongShardCount,
     redis.RedisError,
 )

@@ -19,7 +19,6 @@ import typer
 from rich.console import Console
 
 from keyledger.contract.settings import Settings
-from keyledger.ledger.migrations import current_revision, engine_for, newest_revision
 
 from .configured import (
     DEFAULT_DATA,
@@ -156,6 +155,8 @@ def _embedded(folder: DataFolder, stack: contextlib.ExitStack) -> dict[str, str]
 
 def _external(is_migrating: bool) -> Settings:
     """Servers of your own: they must be at the right revision, or be brought there when asked."""
+    from keyledger.ledger.migrations import current_revision, engine_for, newest_revision
+
     settings = settings_from(None)
     if is_migrating:
         _say("bringing the schema up to date")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -24,10 +24,11 @@ from keyledger.contract.envelope import Envelope
 from keyledger.contract.errors import InvalidRequest, Unavailable
 from keyledger.contract.identity import fingerprint, keyed_command_id
 from keyledger.contract.settings import Settings
-from keyledger.producer.preferences import Preferences
-from keyledger.producer.process import Producer
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+
+if TYPE_CHECKING:
+    from keyledger.producer.process import Producer
 
 app = typer.Typer(no_args_is_help=True, help="Users who can be given keys.")
 
@@ -124,6 +125,9 @@ def _create(
 async def _create_all(
     settings: Settings, organisation: str, rows: Iterator[tuple[str, dict[str, Any]]], advance: Any
 ) -> Imported:
+    # Imported here: most commands need nothing of it, and should start at once.
+    from keyledger.producer.process import Producer
+
     producer = Producer(settings, {})
     actor = Actor(CREDENTIAL, organisation=organisation)
     done = Imported()
@@ -142,14 +146,19 @@ async def _create_all(
     async with producer.running():
         if await producer.organisations.find(organisation) is None:
             raise CommandError(f"There is no organisation {organisation!r}: add it with keyledger org add")
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(work())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
     return done
 
 
-async def _create_one(producer: Producer, actor: Actor, row: dict[str, Any]) -> bool:
+async def _create_one(producer: "Producer", actor: Actor, row: dict[str, Any]) -> bool:
     """Create one user; returns whether they are new. Raises InvalidRequest or CommandError."""
+    from keyledger.producer.preferences import Preferences
+
     command = parse_command(CreateUser.__name__, row)
     assert isinstance(command, CreateUser)
     user_id, fields = command.user_id, fields_of(command)

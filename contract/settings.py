@@ -12,6 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Algorithm = Literal["EdDSA", "ES256", "RS256", "HS256"]
 
 
+class MissingSetting(Exception):
+    """A setting without a default is not set; the message names it."""
+
+
 class Issuer(BaseModel):
     """Who may issue tokens, and how theirs are checked (RFC 8725)."""
 

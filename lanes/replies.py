@@ -16,6 +16,8 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
+from .ending import end_task
+
 ID_LENGTH: Final = 36
 PING_INTERVAL_S: Final = 5.0
 RECONNECT_DELAY_S: Final = (0.05, 1.0)
@@ -47,10 +49,7 @@ class Replies:
         self._task = asyncio.create_task(self._listen_for_ever())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     @contextlib.contextmanager
     def expect(self, command_id: str) -> Iterator["asyncio.Future[bytes | None]"]:

@@ -28,7 +28,6 @@ from .command_route import CommandRoute
 from .read_routes import ReadRoutes
 from .wire import (
     Answered,
-    ClientGone,
     Receive,
     Scope,
     Send,
@@ -72,8 +71,6 @@ class Application:
                 scope["path"] = raw_path
                 await self._others(scope, receive, _with_request_id(send, id_))
                 return
-        except ClientGone:
-            return
         except Problem as problem:
             answered = error_answer(problem, headers)
         except UnicodeDecodeError:

@@ -24,7 +24,7 @@ from granian.server.embed import Server
 
 from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
-from keyledger.contract.settings import Settings
+from keyledger.contract.settings import MissingSetting, Settings
 from keyledger.contract.wakeups import celery_settings, wakeup
 from keyledger.lanes.connections import connect_async
 from keyledger.lanes.intake import Intake, IntakeLimits
@@ -179,16 +179,17 @@ class Producer:
         )
 
 
-class MissingPepper(Exception):
-    """Set KEYLEDGER_API_KEY_PEPPER: it keys the digests of stored API keys, and has no default."""
-
-
 def run(settings: Settings) -> None:
+    """Run a producer until it is told to stop.
+
+    Raises MissingSetting, WrongShardCount or LedgerUnreachable at start.
+    """
     settle_interpreter()
-    """Run a producer until it is told to stop. Raises MissingPepper, WrongShardCount or LedgerUnreachable."""
     configure_logging(settings)
     if not settings.api_key_pepper.get_secret_value():
-        raise MissingPepper(MissingPepper.__doc__)
+        raise MissingSetting(
+            "Set KEYLEDGER_API_KEY_PEPPER: it keys the digests of stored API keys, and has no default"
+        )
     with connect(settings.database_url, application="keyledger-producer") as connection:
         check_shards(connection, settings.lanes_shards)
     log.info("producer starts", url=f"http://{settings.host}:{settings.port}", pid=os.getpid())

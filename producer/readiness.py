@@ -5,7 +5,6 @@ nothing itself, so that many health checks cost nothing.
 """
 
 import asyncio
-import contextlib
 import time
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from psycopg import Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from redis.exceptions import RedisError, ResponseError
 
+from keyledger.lanes.ending import end_task
 from keyledger.lanes.replies import Replies
 
 INTERVAL_S: Final = 1.0
@@ -57,10 +57,7 @@ class Readiness:
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end_task(self._task)
 
     async def report(self) -> dict[str, Any]:
         """The body of `/readyz`: `ready`, and for each part `ok` and what there is to say."""

@@ -26,11 +26,8 @@ BODY_TIMEOUT_S: Final = 10.0
 _REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _PROCESS: Final = os.urandom(8).hex()
 _COUNTER: Final = itertools.count(1)
+
 _PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-
-
-class ClientGone(Exception):
-    """The client closed the connection before its request was whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ async def read_json_body(headers: dict[bytes, bytes], receive: Receive) -> bytes
         except TimeoutError:
             raise InvalidRequest([Detail("body", f"did not arrive within {BODY_TIMEOUT_S:.0f} s")]) from None
     elif message["type"] == "http.disconnect":
-        raise ClientGone
+        raise _cut_off()
     if len(body) > BODY_BYTES_MAX:
         raise TooLarge
     return body
@@ -117,12 +114,16 @@ async def _read_rest(receive: Receive, bytes_left: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise _cut_off()
         rest += message.get("body", b"")
         if len(rest) > bytes_left:
             raise TooLarge
         if not message.get("more_body", False):
             return rest
+
+
+def _cut_off() -> InvalidRequest:
+    return InvalidRequest([Detail("body", "ended before its declared length")])
 
 
 async def send_answer(send: Send, answered: Answered, request_id: str) -> None:

@@ -134,8 +134,8 @@ def build(settings: Settings) -> Worker:
 
 
 def run(settings: Settings) -> None:
-    settle_interpreter()
     """Run a worker process until it is told to stop. Raises WrongShardCount or LedgerUnreachable at start."""
+    settle_interpreter()
     configure_logging(settings)
     with connect_ledger(settings.database_url, application="keyledger-worker") as connection:
         check_shards(connection, settings.lanes_shards)

@@ -7,7 +7,11 @@ import pytest
 from keyledger.contract.commands import COMMANDS, fields_of, parse_command
 from keyledger.contract.errors import Detail, InvalidRequest
 
-REQUIRED = {"AddPhysicalKey": {"orgId": "acme"}, "RemovePhysicalKey": {"number": 1}, "CreateUser": {"userId": "ada"}}
+REQUIRED = {
+    "AddPhysicalKey": {"orgId": "acme"},
+    "RemovePhysicalKey": {"number": 1},
+    "CreateUser": {"userId": "ada"},
+}
 TEXT_FIELDS = [
     ("AddPhysicalKey", "orgId"), ("AddPhysicalKey", "orgName"), ("AddPhysicalKey", "note"),
     ("CreateUser", "userId"), ("CreateUser", "email"), ("CreateUser", "firstName"),

@@ -32,7 +32,7 @@ def new_worker(redis_url: str, database_url: str) -> Iterator[NewWorker]:
     made: list[Worker] = []
 
     def make(**changed: Any) -> Worker:
-        options = {
+        options: dict[str, Any] = {
             "redis_url": redis_url,
             "database_url": database_url,
             "linger_ms": 0,
