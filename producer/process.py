@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from .command_route import CommandRoute
 from .credentials import Authenticator, OrganisationDirectory
 from .credentials.api_keys import ApiKeys
 from .credentials.tokens import Tokens
+from .published import published_files
 from .read_routes import ReadRoutes
 from .readiness import Readiness
 from .recorded_lookup import RecordedLookup
@@ -197,4 +199,4 @@ def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    await Producer(settings, {}).serve()
+    await Producer(settings, published_files(version("keyledger"))).serve()

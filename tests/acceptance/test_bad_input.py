@@ -193,7 +193,15 @@ def test_a_method_that_is_not_offered(client: Client, method: str, path: str, al
 @pytest.mark.usefixtures("_nothing_is_enqueued")
 @pytest.mark.parametrize(
     "path",
-    ["/", "/users", "/users/ada", "/users/ada/LendPhysicalKey", "/users/ada/AddPhysicalKey/", "/commands", "/x"],
+    [
+        "/",
+        "/users",
+        "/users/ada",
+        "/users/ada/LendPhysicalKey",
+        "/users/ada/AddPhysicalKey/",
+        "/commands",
+        "/x",
+    ],
 )
 def test_a_path_that_is_not_there(client: Client, path: str) -> None:
     """404 in the same shape."""

@@ -33,14 +33,18 @@ def minted(service: Service, **claims: Any) -> str:
     return jwt.encode(merged, key, algorithm="EdDSA", headers={"kid": "dev"})
 
 
-def add(http: httpx.Client, headers: dict[str, str], user: str, org_id: str = "example_string") -> httpx.Response:
+def add(
+    http: httpx.Client, headers: dict[str, str], user: str, org_id: str = "example_string"
+) -> httpx.Response:
     return http.post(f"/users/{user}/AddPhysicalKey", json={"orgId": org_id}, headers=headers)
 
 
 def test_each_credential_is_enough(service: Service, anonymous: httpx.Client, user: str) -> None:
     """Token, API key, or both."""
     token, key = bearer(service.demo["token"]), {"X-API-Key": service.demo["apiKey"]}
-    assert [200, 200, 200] == [add(anonymous, headers, user).status_code for headers in (token, key, token | key)]
+    assert [200, 200, 200] == [
+        add(anonymous, headers, user).status_code for headers in (token, key, token | key)
+    ]
 
 
 def test_no_credentials_is_401_and_says_what_is_wanted(anonymous: httpx.Client) -> None:
@@ -174,7 +178,9 @@ def test_the_event_records_who_did_it(service: Service, client: Client, user: st
 
     client.add(user)
     with psycopg.connect(service.env["KEYLEDGER_DATABASE_URL"]) as connection:
-        row = connection.execute("SELECT actor FROM events WHERE user_id = %s AND version = 2", [user]).fetchone()
+        row = connection.execute(
+            "SELECT actor FROM events WHERE user_id = %s AND version = 2", [user]
+        ).fetchone()
     assert row is not None
     assert "example_string" == row[0]["organisation"]
     key_id = service.demo["apiKey"].split("_")[1]

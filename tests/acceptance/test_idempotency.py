@@ -93,7 +93,9 @@ def test_credentials_of_one_organisation_are_one_caller(service: Service, client
     assert bodies[0] == bodies[1]
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256, "tab\there", "ü"], ids=["empty", "too long", "control", "umlaut"])
+@pytest.mark.parametrize(
+    "key", ["", "k" * 256, "tab\there", "ü"], ids=["empty", "too long", "control", "umlaut"]
+)
 def test_a_key_that_cannot_be_one_is_refused(client: Client, user: str, key: str) -> None:
     """Its sender relies on it."""
     answer = client.http.post(

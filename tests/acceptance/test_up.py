@@ -151,9 +151,7 @@ def test_half_of_the_own_servers_is_told(data: Path) -> None:
     assert "KEYLEDGER_DATABASE_URL" in message
 
 
-def test_own_servers_are_used_without_demo_data(
-    redis_url: str, empty_database_url: str, data: Path
-) -> None:
+def test_own_servers_are_used_without_demo_data(redis_url: str, empty_database_url: str, data: Path) -> None:
     """Migrated only when asked; no issuer, no demo organisation, no demo.json."""
     env = {
         "KEYLEDGER_REDIS_URL": redis_url,

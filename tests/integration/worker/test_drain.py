@@ -33,7 +33,9 @@ def test_what_waits_is_recorded_in_order_and_answered(
     assert {e.id for e in ada} < {answer.command_id for answer in answers}
     assert [201, 200, 200, 200] == [a.code for a in answers if a.command_id in {e.id for e in ada}]
     assert [1, 2] == [
-        orjson.loads(answer.body)["number"] for answer in answers if answer.command_id in (ada[1].id, ada[2].id)
+        orjson.loads(answer.body)["number"]
+        for answer in answers
+        if answer.command_id in (ada[1].id, ada[2].id)
     ]
     assert [] == list(audit(connection, Audited()))
     listener.close()

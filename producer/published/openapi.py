@@ -1,0 +1,65 @@
+"""The OpenAPI 3.1 document, put together."""
+
+from typing import Any
+
+from .paths import paths
+from .responses import all_headers
+from .schemas import schemas
+
+_DESCRIPTION = """
+Organisations hand out physical keys to users; every key gets a number, per user: 1, 2, 3 …, without gaps and
+never used again.
+
+A command is answered when it is done and committed (200), or at once with `Prefer: respond-async` (202);
+then ask `GET /commands/{commandId}`. Send an `Idempotency-Key` with every command that you may repeat.
+"""
+
+
+def document(version: str) -> dict[str, Any]:
+    """The whole document; `version` is the service's own."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Keyledger",
+            "version": version,
+            "summary": "Numbered physical keys per user",
+            "description": _DESCRIPTION.strip(),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [
+            {"url": "/", "description": "This server"},
+            {
+                "url": "{scheme}://{host}",
+                "description": "Another server",
+                "variables": {
+                    "scheme": {"default": "https", "enum": ["https", "http"]},
+                    "host": {"default": "localhost:8080", "description": "Host, and port if need be"},
+                },
+            },
+        ],
+        "tags": [
+            {"name": "commands", "description": "What producers ask for, and what became of it."},
+            {"name": "keys", "description": "What a user has."},
+            {"name": "service", "description": "The service itself."},
+        ],
+        "security": [{"token": [], "apiKey": []}, {"token": []}, {"apiKey": []}],
+        "paths": paths(),
+        "components": {
+            "schemas": schemas(),
+            "headers": all_headers(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A JSON Web Token of a configured issuer.",
+                },
+                "apiKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "A key of an organisation, `kl_…`.",
+                },
+            },
+        },
+    }

@@ -1,0 +1,251 @@
+"""The operations: what each takes and which answers it gives."""
+
+from typing import Any, Final
+
+from keyledger.contract.commands import COMMANDS
+
+from ..preferences import KEY_MAX, WAIT_MAX_S
+from .responses import answered, errors, headers
+from .schemas import IDENTIFIER, PLAIN, UUID, ref
+
+Operation = dict[str, Any]
+
+_BY_PATH: Final = {"in": "path", "required": True}
+USER_ID: Final = {
+    **_BY_PATH,
+    "name": "id",
+    "description": "The user's id, percent-encoded.",
+    "schema": IDENTIFIER,
+    "example": "example_string",
+}
+COMMAND_ID: Final = {**_BY_PATH, "name": "commandId", "description": "From Command-Id.", "schema": UUID}
+NUMBER: Final = {
+    **_BY_PATH,
+    "name": "number",
+    "description": "The key's number.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 9_999_999_999},
+}
+PREFER: Final = {
+    "in": "header",
+    "name": "Prefer",
+    "description": f"`respond-async`: 202 at once. `wait=N`: wait up to N seconds (at most {WAIT_MAX_S}).",
+    "schema": {"type": "string"},
+}
+IDEMPOTENCY_KEY: Final = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "description": "Makes repetition safe: the same key with the same content gets the same answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[ -~]+$"},
+}
+REQUEST_ID: Final = {
+    "in": "header",
+    "name": "X-Request-Id",
+    "description": "At most 128 visible characters; comes back in the answer, to find it in logs.",
+    "schema": {"type": "string"},
+}
+
+_EXAMPLE_KEY: Final = {"orgId": "example_string", "orgName": "example_string", "note": "example_string"}
+_REQUESTS: Final[dict[str, dict[str, Any]]] = {
+    "AddPhysicalKey": _EXAMPLE_KEY,
+    "RemovePhysicalKey": {"number": 1},
+    "CreateUser": {"userId": "example_string"},
+}
+_RESULTS: Final = {
+    "AddPhysicalKey": "PhysicalKeyAddedResult",
+    "RemovePhysicalKey": "PhysicalKeyRemovedResult",
+    "CreateUser": "UserCreatedResult",
+}
+_EFFECTS: Final = {
+    "AddPhysicalKey": "The user is given one more physical key; the server gives it the next number.",
+    "RemovePhysicalKey": "The key is removed; its number stays used.",
+    "CreateUser": "The user becomes known. Personal members are checked and not stored.",
+}
+_ADDED_EXAMPLE: Final = {
+    "success": True,
+    "aggregateId": "example_string",
+    "version": 2,
+    "event": {
+        "type": "PhysicalKeyAdded",
+        "data": {"userId": "example_string", "number": 1, **_EXAMPLE_KEY, "addedAt": 1745922600123},
+    },
+    "number": 1,
+    **_EXAMPLE_KEY,
+    "addedAt": 1745922600123,
+}
+_ANSWER_HEADERS: Final = ("Command-Id", "Idempotency-Replayed", "Preference-Applied")
+
+
+def paths() -> dict[str, Any]:
+    """Every path with its operations."""
+    return {
+        **{f"/users/{{id}}/{command}": {"post": _command(command)} for command in COMMANDS},
+        "/users/{id}/PhysicalKeys": {"get": _keys()},
+        "/users/{id}/PhysicalKeys/{number}": {
+            "get": _read("getPhysicalKey", "One key", "Key", [USER_ID, NUMBER], "keys")
+        },
+        "/users/{id}/events": {
+            "get": _read(
+                "listEvents",
+                "What has happened to a user, in version order",
+                "Events",
+                [USER_ID, _query("after", "Continue after this version.", _WHOLE)],
+                "keys",
+            )
+        },
+        "/commands/{commandId}": {"get": _status()},
+        "/commands/{commandId}/cancel": {"post": _cancel()},
+        **_operations(),
+    }
+
+
+_WHOLE: Final = {"type": "integer", "minimum": 0, "maximum": 9_999_999_999}
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"in": "query", "name": name, "description": description, "schema": schema}
+
+
+def _command(command: str) -> Operation:
+    example = _ADDED_EXAMPLE if command == "AddPhysicalKey" else None
+    responses = {
+        "200": answered("Done, and committed.", ref(_RESULTS[command]), *_ANSWER_HEADERS, example=example),
+        "202": answered(
+            "Accepted, and kept safely; not done yet.",
+            ref("CommandStatus"),
+            "Location",
+            "Retry-After",
+            *_ANSWER_HEADERS,
+        ),
+        **errors(400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503),
+    }
+    if command == "CreateUser":
+        responses["201"] = answered("The user is new; committed.", ref(_RESULTS[command]), *_ANSWER_HEADERS)
+    return {
+        "operationId": command[0].lower() + command[1:],
+        "tags": ["commands"],
+        "summary": command,
+        "description": _EFFECTS[command] + " Commands of one user are done one at a time, in order.",
+        "parameters": [USER_ID, IDEMPOTENCY_KEY, PREFER, REQUEST_ID],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": ref(command),
+                    "examples": {"example": {"value": _REQUESTS[command]}},
+                }
+            },
+        },
+        "responses": responses,
+    }
+
+
+def _keys() -> Operation:
+    parameters = [
+        USER_ID,
+        _query("orgId", "Issued by exactly this organisation.", PLAIN),
+        _query("orgName", "With exactly this name.", PLAIN),
+        _query("q", "The note contains this text; letter case is ignored.", PLAIN),
+        _query("after", "Continue after this number.", _WHOLE),
+    ]
+    summary = "A user's keys, in number order"
+    return _read("listPhysicalKeys", summary, "Keys", parameters, "keys", bad=(400,))
+
+
+def _read(
+    operation: str,
+    summary: str,
+    schema: str,
+    parameters: list[dict[str, Any]],
+    tag: str,
+    bad: tuple[int, ...] = (400,),
+) -> Operation:
+    return {
+        "operationId": operation,
+        "tags": [tag],
+        "summary": summary,
+        "description": "An organisation sees what it issued; a user sees everything of theirs.",
+        "parameters": [*parameters, REQUEST_ID],
+        "responses": {
+            "200": answered("Found.", ref(schema)),
+            **errors(*bad, 401, 403, 404, 405, 500, 503, not_found="ReadNotFound"),
+        },
+    }
+
+
+def _status() -> Operation:
+    return {
+        "operationId": "getCommand",
+        "tags": ["commands"],
+        "summary": "What became of a command, or why it waits",
+        "description": "With `Prefer: wait=N` the answer comes when the command is done, or after N seconds.",
+        "parameters": [COMMAND_ID, PREFER, REQUEST_ID],
+        "responses": {
+            "200": answered("Its status.", ref("CommandStatus"), "Preference-Applied"),
+            **_with_both_shapes(errors(401, 404, 405, 500, 503)),
+        },
+    }
+
+
+def _cancel() -> Operation:
+    return {
+        "operationId": "cancelCommand",
+        "tags": ["commands"],
+        "summary": "Cancel a command that still waits",
+        "description": "Honoured while it waits; no number is used. What is done stays done.",
+        "parameters": [COMMAND_ID, REQUEST_ID],
+        "responses": {
+            "202": answered("Its status.", ref("CommandStatus"), "Location", "Command-Id"),
+            **_with_both_shapes(errors(401, 404, 405, 500, 503)),
+        },
+    }
+
+
+def _with_both_shapes(responses: dict[str, Any]) -> dict[str, Any]:
+    """A 404 of a command that is none, and of one that is not found."""
+    content = responses["404"]["content"]["application/json"]
+    content["schema"] = {"anyOf": [ref("Error"), ref("ReadNotFound")]}
+    return responses
+
+
+def _operations() -> dict[str, Any]:
+    alive = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
+    page = {"description": "The page.", "headers": headers(), "content": {"text/html": {}}}
+    unsecured: Operation = {"tags": ["service"], "security": [], "parameters": [REQUEST_ID]}
+    return {
+        "/healthz": {
+            "get": unsecured
+            | {
+                "operationId": "health",
+                "summary": "Is this process alive",
+                "responses": {"200": answered("It is.", alive), **errors(405)},
+            }
+        },
+        "/readyz": {
+            "get": unsecured
+            | {
+                "operationId": "readiness",
+                "summary": "Can it do its work, and how durable is what it stands on",
+                "responses": {
+                    "200": answered("It can.", ref("Readiness")),
+                    "503": answered("It cannot; each part says why.", ref("Readiness"), "Retry-After"),
+                    **errors(405),
+                },
+            }
+        },
+        "/openapi.json": {
+            "get": unsecured
+            | {
+                "operationId": "openapi",
+                "summary": "This document",
+                "responses": {"200": answered("OpenAPI 3.1.", {"type": "object"}), **errors(405)},
+            }
+        },
+        "/docs": {
+            "get": unsecured
+            | {
+                "operationId": "docs",
+                "summary": "This document as a page to read and try",
+                "responses": {"200": page, **errors(405)},
+            }
+        },
+    }
