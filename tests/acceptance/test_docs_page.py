@@ -18,7 +18,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 @pytest.fixture(scope="module")
 def browsed(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[tuple[str, str]]]:
-    """The page's DOM after it has loaded, and what was requested by whom; no name but ours can be resolved."""
+    """The page's DOM after it has loaded, and who requested what; no name can be resolved."""
     found = next((name for name in NAMES if shutil.which(name)), None)
     browser = needed_program(found or NAMES[0])
     folder = tmp_path_factory.mktemp("browser")

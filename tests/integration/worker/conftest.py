@@ -66,4 +66,4 @@ def accept(lanes: LaneSides, *envelopes: Envelope, reply_channel: str = "") -> N
 
 def statuses(connection: psycopg.Connection) -> dict[str, str]:
     """Status by command id of everything recorded."""
-    return {id_: status for id_, status in connection.execute("SELECT id::text, status FROM commands")}
+    return dict(connection.execute("SELECT id::text, status FROM commands").fetchall())
