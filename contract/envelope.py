@@ -50,9 +50,17 @@ class Envelope:
     @classmethod
     def decode(cls, raw: bytes) -> "Envelope":
         """Raises NotUnderstood for a newer envelope or command; ValueError or KeyError for a broken one."""
-        parts = orjson.loads(raw)
+        try:
+            return cls._from_parts(orjson.loads(raw))
+        except (TypeError, AttributeError) as error:
+            raise ValueError("not an envelope") from error
+
+    @classmethod
+    def _from_parts(cls, parts: dict[str, Any]) -> "Envelope":
         if parts["v"] > ENVELOPE_VERSION or parts["command"] not in COMMANDS:
             raise NotUnderstood(f"version {parts['v']}, command {parts['command']}")
+        if not isinstance(parts["fields"], dict):
+            raise TypeError("fields must be an object")
         return cls(
             id=parts["id"],
             command=parts["command"],

@@ -4,12 +4,17 @@ The classes here describe; nothing is read until one is instantiated, and that h
 process is put together. Secrets are `SecretStr`, so that printing settings masks them.
 """
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Algorithm = Literal["EdDSA", "ES256", "RS256", "HS256"]
+
+
+_USER_INFO: Final = re.compile(r"://[^/@]*@")
 
 
 class MissingSetting(Exception):
@@ -23,7 +28,7 @@ class Issuer(BaseModel):
     audience: str
     algorithms: list[Algorithm]
     keys: dict[str, str] = Field(
-        default_factory=dict, description="kid → PEM public key, or the HS256 secret"
+        default_factory=dict, repr=False, description="kid → PEM public key, or the HS256 secret"
     )
     jwks_url: str | None = None
     organisation_claim: str = "org_id"
@@ -73,3 +78,8 @@ class Settings(BaseSettings):
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """What is shown of the settings: passwords in URLs are masked, too."""
+        for name, value in super().__repr_args__():
+            yield name, _USER_INFO.sub("://***@", value) if isinstance(value, str) else value

@@ -4,6 +4,7 @@ Off, a failpoint is one look into an empty dictionary. They can be switched on i
 """
 
 import os
+import re
 import signal
 import threading
 import time
@@ -20,6 +21,9 @@ NAMES: Final = frozenset(
         "deciding",
     }
 )
+
+
+_ACTION: Final = re.compile(r"kill|raise|pause:\d+", re.ASCII)
 
 
 class FailpointHit(Exception):
@@ -40,7 +44,7 @@ class Failpoints:
         for part in filter(None, specification.split(",")):
             name, _, action = part.partition("=")
             action, _, times = action.partition("*")
-            if name not in NAMES or action.partition(":")[0] not in ("kill", "pause", "raise"):
+            if name not in NAMES or not _ACTION.fullmatch(action):
                 raise ValueError(f"unknown failpoint {part!r}; names: {', '.join(sorted(NAMES))}")
             self._actions[name] = (action, int(times or 1_000_000_000))
 

@@ -95,8 +95,7 @@ def _as_problem(request: Request, error: Exception) -> Response:
     else:
         assert isinstance(error, Problem)
         problem = error
-    headers = {name.lower(): value for name, value in request.scope["headers"]}
-    answered = error_answer(problem, headers)
+    answered = error_answer(problem, headers_of(request.scope))
     return Response(answered.body, answered.status, answered.headers, answered.content_type)
 
 

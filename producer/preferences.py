@@ -26,17 +26,17 @@ class Preferences:
 
 
 def parse_prefer(raw: bytes | None, default_wait_s: float) -> Preferences:
-    """The preferences in a `Prefer` header; the wait is at most `WAIT_MAX_S`."""
+    """The preferences in a `Prefer` header, the first of repeated ones; the wait is at most `WAIT_MAX_S`."""
     if not raw:
         return Preferences(default_wait_s)
-    is_async, wait_s, applied = False, default_wait_s, []
+    is_async, is_waiting, wait_s, applied = False, False, default_wait_s, []
     for token in raw.decode("latin-1").lower().split(","):
         preference = token.partition(";")[0].strip()
-        if preference == "respond-async":
+        if preference == "respond-async" and not is_async:
             is_async = True
             applied.append("respond-async")
-        elif match := _WAIT.fullmatch(preference):
-            wait_s = min(int(match[1]), WAIT_MAX_S)
+        elif (match := _WAIT.fullmatch(preference)) and not is_waiting:
+            is_waiting, wait_s = True, min(int(match[1]), WAIT_MAX_S)
             applied.append(f"wait={wait_s}")
     return Preferences(wait_s, is_async, ", ".join(applied))
 

@@ -22,7 +22,7 @@ from .credentials import Authenticator, check_read
 from .preferences import parse_prefer
 from .readiness import Readiness
 from .status import Statuses
-from .wire import identifier_in_path
+from .wire import headers_of, identifier_in_path
 
 Result = TypeVar("Result")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -137,7 +137,7 @@ def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = No
 
 
 def _raw_headers(request: Request) -> dict[bytes, bytes]:
-    return dict(request.scope["headers"])
+    return headers_of(request.scope)
 
 
 def _command_id(request: Request) -> str:

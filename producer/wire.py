@@ -61,8 +61,13 @@ def error_answer(problem: Problem, headers: dict[bytes, bytes]) -> Answered:
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """The request's headers by lower-case name; the last of a repeated one."""
-    return dict(scope["headers"])
+    """The request's headers by lower-case name; repeated ones joined by commas (RFC 9110, section 5.3)."""
+    sent = scope["headers"]
+    headers = dict(sent)
+    if len(headers) < len(sent):
+        for name in headers:
+            headers[name] = b", ".join([value for other, value in sent if other == name])
+    return headers
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:

@@ -42,7 +42,7 @@ def open_lane(held: HeldLane) -> OpenedLane:
         except NotUnderstood:
             opened.stops_early = True
             break
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError):
             envelope = Envelope(command_id, _UNREADABLE, held.lane, {}, b"", Actor("unknown"), 0)
         opened.envelopes.append(envelope)
     return opened

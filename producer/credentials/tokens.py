@@ -71,7 +71,7 @@ class Tokens:
             return _actor(issuer, claims, header.get("kid"), token), float(claims["exp"])
         except Unavailable:
             raise
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError):
+        except (jwt.PyJWTError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
             return None
 
 

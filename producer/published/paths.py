@@ -4,45 +4,11 @@ from typing import Any, Final
 
 from keyledger.contract.commands import COMMANDS
 
-from ..preferences import KEY_MAX, WAIT_MAX_S
+from .parameters import COMMAND_ID, IDEMPOTENCY_KEY, NUMBER, PREFER, REQUEST_ID, USER_ID, WHOLE, query
 from .responses import answered, errors, headers
-from .schemas import IDENTIFIER, PLAIN, UUID, ref
+from .schemas import PLAIN, ref
 
 Operation = dict[str, Any]
-
-_BY_PATH: Final = {"in": "path", "required": True}
-USER_ID: Final = {
-    **_BY_PATH,
-    "name": "id",
-    "description": "The user's id, percent-encoded.",
-    "schema": IDENTIFIER,
-    "example": "example_string",
-}
-COMMAND_ID: Final = {**_BY_PATH, "name": "commandId", "description": "From Command-Id.", "schema": UUID}
-NUMBER: Final = {
-    **_BY_PATH,
-    "name": "number",
-    "description": "The key's number.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 9_999_999_999},
-}
-PREFER: Final = {
-    "in": "header",
-    "name": "Prefer",
-    "description": f"`respond-async`: 202 at once. `wait=N`: wait up to N seconds (at most {WAIT_MAX_S}).",
-    "schema": {"type": "string"},
-}
-IDEMPOTENCY_KEY: Final = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "description": "Makes repetition safe: the same key with the same content gets the same answer.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[ -~]+$"},
-}
-REQUEST_ID: Final = {
-    "in": "header",
-    "name": "X-Request-Id",
-    "description": "At most 128 visible characters; comes back in the answer, to find it in logs.",
-    "schema": {"type": "string"},
-}
 
 _EXAMPLE_KEY: Final = {"orgId": "example_string", "orgName": "example_string", "note": "example_string"}
 _REQUESTS: Final[dict[str, dict[str, Any]]] = {
@@ -88,7 +54,7 @@ def paths() -> dict[str, Any]:
                 "listEvents",
                 "What has happened to a user, in version order",
                 "Events",
-                [USER_ID, _query("after", "Continue after this version.", _WHOLE)],
+                [USER_ID, query("after", "Continue after this version.", WHOLE)],
                 "keys",
             )
         },
@@ -96,13 +62,6 @@ def paths() -> dict[str, Any]:
         "/commands/{commandId}/cancel": {"post": _cancel()},
         **_operations(),
     }
-
-
-_WHOLE: Final = {"type": "integer", "minimum": 0, "maximum": 9_999_999_999}
-
-
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"in": "query", "name": name, "description": description, "schema": schema}
 
 
 def _command(command: str) -> Operation:
@@ -142,10 +101,10 @@ def _command(command: str) -> Operation:
 def _keys() -> Operation:
     parameters = [
         USER_ID,
-        _query("orgId", "Issued by exactly this organisation.", PLAIN),
-        _query("orgName", "With exactly this name.", PLAIN),
-        _query("q", "The note contains this text; letter case is ignored.", PLAIN),
-        _query("after", "Continue after this number.", _WHOLE),
+        query("orgId", "Issued by exactly this organisation.", PLAIN),
+        query("orgName", "With exactly this name.", PLAIN),
+        query("q", "The note contains this text; letter case is ignored.", PLAIN),
+        query("after", "Continue after this number.", WHOLE),
     ]
     summary = "A user's keys, in number order"
     return _read("listPhysicalKeys", summary, "Keys", parameters, "keys", bad=(400,))

@@ -56,7 +56,8 @@ def test_a_lane_that_begins_with_what_is_not_understood_is_left_alone() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        b"", b"{", b"\xff\x00", b"null", b"[]", b"1", b'"text"', b"{}", b'{"v": 1}', b'{"v": "1"}', b'{"v": null}',
+        b"", b"{", b"\xff\x00",
+        b"null", b"[]", b"1", b'"text"', b"{}", b'{"v": 1}', b'{"v": "1"}', b'{"v": null}',
         changed(actor=None), changed(actor=[]), changed(actor={}),
         changed(fingerprint=None), changed(fingerprint="xyz"), changed(command=[]), changed(command={}),
     ],

@@ -21,12 +21,15 @@ COMMANDS = (
     st.tuples(
         st.just("AddPhysicalKey"), st.fixed_dictionaries({"orgId": ORGANISATIONS}, optional={"note": NOTES})
     )
-    | st.tuples(st.just("RemovePhysicalKey"), st.fixed_dictionaries({"number": st.integers(1, 8)}))
+    | st.tuples(st.just("RemovePhysicalKey"), st.fixed_dictionaries({"number": st.integers(1, 3)}))
     | st.tuples(st.just("CreateUser"), st.just({"userId": "ada"}))
 )
 ENDS = st.sampled_from(["decided"] * 8 + ["cancelled", "failed"])
 STEPS = st.tuples(COMMANDS, ACTORS, ENDS, st.integers(0, 1_000))
-SEQUENCES = st.lists(STEPS, max_size=40)
+CREATED = (("CreateUser", {"userId": "ada"}), Actor("c", "acme"), "decided", 0)
+SEQUENCES = st.lists(STEPS, max_size=20) | st.lists(STEPS, min_size=20, max_size=40).map(
+    lambda steps: [CREATED, *steps]
+)
 Step = tuple[tuple[str, dict[str, Any]], Actor, str, int]
 
 

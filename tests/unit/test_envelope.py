@@ -75,7 +75,8 @@ def test_unknown_parts_of_the_same_version_are_ignored() -> None:
 @pytest.mark.parametrize(
     "raw",
     [raw_with(v=2), raw_with(v=1_000), raw_with(command="LendPhysicalKey"), raw_with(v=2, command="Lend"),
-     json.dumps({"v": 2, "command": "AddPhysicalKey", "all": "else"}).encode(), raw_with(command="Unreadable")],
+     json.dumps({"v": 2, "command": "AddPhysicalKey", "all": "else"}).encode(),
+     raw_with(command="Unreadable")],
     ids=["next version", "far version", "new command", "both", "other parts", "reserved name"],
 )  # fmt: skip
 def test_a_newer_envelope_is_not_understood(raw: bytes) -> None:

@@ -15,7 +15,8 @@ KILLED = -9
 def test_without_a_specification_nothing_happens(test_mode: bool) -> None:
     """Every name is passed, in a service and in a test."""
     failpoints = Failpoints("", test_mode=test_mode)
-    assert {None} == {failpoints.hit(name) for name in NAMES}
+    for name in NAMES:
+        failpoints.hit(name)
 
 
 @pytest.mark.parametrize("specification", ["before-commit=kill", "deciding=raise*1", "nonsense"])
@@ -32,7 +33,8 @@ def test_each_name_can_be_made_to_fail(name: str) -> None:
     for _ in range(3):
         with pytest.raises(FailpointHit, match=f"^{name}$"):
             failpoints.hit(name)
-    assert {None} == {failpoints.hit(other) for other in NAMES - {name}}
+    for other in NAMES - {name}:
+        failpoints.hit(other)
 
 
 def test_a_failpoint_may_be_good_for_some_times_only() -> None:
@@ -78,7 +80,8 @@ finally:
 @pytest.mark.parametrize(
     "specification",
     ["before-dinner=kill", "before-commit", "before-commit=", "before-commit=explode", "=kill", "kill",
-     "before-commit=Kill", "deciding=raise*often", "deciding=pause", "deciding=pause:", "deciding=pause:long"],
+     "before-commit=Kill", "deciding=raise*often", "deciding=pause", "deciding=pause:",
+     "deciding=pause:long"],
 )  # fmt: skip
 def test_a_specification_that_means_nothing_is_refused(specification: str) -> None:
     """At the start, not when the failpoint is reached."""

@@ -1,7 +1,6 @@
 """Settings: their names in the environment, their limits, and what their repr does not tell."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from pydantic import ValidationError
@@ -12,11 +11,11 @@ ISSUER = {"issuer": "https://id.example.org", "audience": "keyledger", "algorith
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment in which nothing of ours is set."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"KEYLEDGER_{name.upper()}", raising=False)
-    yield monkeypatch
+    return monkeypatch
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_the_shard_of_a_lane_never_changes(lane: str, shards: int) -> None:
     assert PINNED[lane] % shards == shard_of(lane, shards)
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",))), st.integers(1, 1_000))
+@given(st.text(), st.integers(1, 1_000))
 def test_every_lane_has_one_of_the_shards(lane: str, shards: int) -> None:
     """0 ≤ n < shards, whatever the id."""
     assert shard_of(lane, shards) in range(shards)

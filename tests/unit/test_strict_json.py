@@ -1,13 +1,14 @@
 """JSON of which two readers could understand different things is refused, and no input hurts the reader."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyledger.contract.errors import Detail, InvalidRequest
+from keyledger.contract.errors import InvalidRequest
 from keyledger.contract.strict_json import DEPTH_MAX, parse_json
 
 JSON_VALUES = st.recursive(
@@ -76,7 +77,8 @@ def test_what_is_not_utf_8_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize(
     "raw",
     [b"", b" ", b"{", b"}", b'{"a"}', b'{"a":}', b'{"a":1,}', b"[1,]", b"{'a':1}", b"01", b"+1", b".5", b"1.",
-     b"0x1", b"tru", b"nul", b"undefined", b'"a', b'"\x00"', b'"a\nb"', b'"\\x41"', b'"\\u12"', b"1 2", b"{}{}",
+     b"0x1", b"tru", b"nul", b"undefined", b'"a', b'"\x00"', b'"a\nb"', b'"\\x41"', b'"\\u12"', b"1 2",
+     b"{}{}",
      b"// a\n1", b"\xef\xbb\xbf{}", b"\xc2\xa0{}", "{}\u2028".encode(), b"]" * 20, b"{]"],
 )  # fmt: skip
 def test_broken_json_is_refused(raw: bytes) -> None:
@@ -151,7 +153,5 @@ def test_a_number_with_thousands_of_digits_is_refused_and_hurts_nobody() -> None
 @given(st.binary(max_size=80))
 def test_whatever_the_bytes_the_answer_is_a_value_or_a_refusal(raw: bytes) -> None:
     """No other error ever comes out."""
-    try:
-        parse_json(raw)
-    except InvalidRequest as refused:
-        assert all(isinstance(detail, Detail) for detail in refused.details)
+    with suppress(InvalidRequest):
+        json.dumps(parse_json(raw), allow_nan=False)

@@ -94,7 +94,7 @@ def test_a_note_has_at_most_five_hundred_code_points(character: str) -> None:
     """501 are too many, whatever they take in bytes; none at all are fine."""
     assert "" == check_note("")
     assert character * 500 == check_note(character * 500)
-    with pytest.raises(ValueError, match="^at most 500 characters$"):
+    with pytest.raises(ValueError, match=r"^at most 500 characters$"):
         check_note(character * 501)
 
 

@@ -23,6 +23,13 @@ def refusal_of(segment: str) -> str:
     return detail.message
 
 
+def is_identifier(text: str) -> bool:
+    try:
+        return check_identifier(text) == text
+    except ValueError:
+        return False
+
+
 @pytest.mark.parametrize(
     ("segment", "id_"),
     [
@@ -78,16 +85,14 @@ def test_the_length_of_an_id_is_counted_after_decoding(character: str) -> None:
     assert "must have 1 to 200 characters" == refusal_of("")
 
 
-@given(st.text(max_size=20))
+@given(st.text("ab/.%é🔑\x00\x85", max_size=5) | st.text(max_size=20))
 def test_every_id_can_be_written_in_a_path_and_nothing_else(text: str) -> None:
     """A path takes exactly what a body takes."""
     segment = quote(text, safe="", errors="surrogatepass")
-    try:
-        id_ = check_identifier(text)
-    except ValueError as error:
-        assert str(error) == refusal_of(segment)
+    if is_identifier(text):
+        assert text == identifier_in_path(segment)
     else:
-        assert id_ == identifier_in_path(segment)
+        assert "must" in refusal_of(segment)
 
 
 @pytest.mark.parametrize("accept", [None, b"*/*", b"application/json", b"text/html,*/*;q=0.8"])

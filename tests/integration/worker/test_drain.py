@@ -8,10 +8,14 @@ import pytest
 
 from keyledger.contract.envelope import ENVELOPE_VERSION
 from keyledger.contract.outcomes import Answer
+from keyledger.lanes.holding import Finished
 from keyledger.ledger.audit import Audited, audit
+from keyledger.ledger.connections import connect_writer
+from keyledger.ledger.recording import Recorder
+from keyledger.worker.drain import RecorderPool
 from keyledger.worker.process import Worker
 from keyledger.worker.sweeping import Sweeper
-from tests.envelopes import add, create, envelope, remove
+from tests.envelopes import add, command_id, create, envelope, remove
 from tests.integration.worker.conftest import NewWorker, accept, statuses
 from tests.lane_sides import LaneSides
 from tests.waiting import wait_until
@@ -102,6 +106,40 @@ def test_a_ledger_that_goes_away_gives_lanes_back_and_counts_no_attempt(
         lanes.shard.sweep("s", "i")
     worker.drain(0)
     assert [("completed",)] * 2 == connection.execute("SELECT status FROM commands").fetchall()
+
+
+def test_a_connection_cut_in_the_transaction_counts_no_attempt(
+    lanes: LaneSides, worker: Worker, database_url: str, connection: psycopg.Connection
+) -> None:
+    """Not even for a command that is tried alone: it is nobody's fault, however often it happens."""
+
+    def cut() -> None:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cut'"
+        )
+
+    def cut_recorder() -> Recorder:
+        writer = connect_writer(database_url, application="cut", transaction_timeout_ms=2_000)
+        return Recorder(writer, lambda _: command_id(), cut)
+
+    worker.recorders = RecorderPool(cut_recorder)
+    command = create("ada")
+    accept(lanes, command)
+    lanes.claim("d:0")
+    lanes.shard.finish("d:0", [Finished("ada", suspect=1)])
+    for _ in range(8):
+        worker.drain(0)
+        waiting = lanes.inspect(command.id)
+        assert waiting is not None
+        assert ("delayed", 0, "the ledger is not reachable") == (
+            waiting.lane_state,
+            waiting.attempts,
+            waiting.reason,
+        )
+        lanes.end_delays()
+        lanes.shard.sweep("s", "i")
+    assert {} == statuses(connection)
+    assert [("ada", command.id)] == lanes.drain_everything()
 
 
 def test_a_database_that_cannot_be_reached_leaves_everything_in_its_lane(
