@@ -137,25 +137,35 @@ class RecorderPool:
         self._make = make
         self._idle: list[Recorder] = []
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def run(self, use: Callable[[Recorder], int]) -> int:
         """Run `use` with a recorder whose connection works; raises LedgerError when there is none."""
         with self._lock:
             recorder = self._idle.pop() if self._idle else None
-        if recorder is None or not recorder.is_usable:
-            recorder = self._make()
+        if recorder is not None and not recorder.is_usable:
+            recorder.close()
+            recorder = None
+        recorder = recorder or self._make()
         try:
             return use(recorder)
         except LedgerError:
             recorder.close()
             raise
         finally:
-            if recorder.is_usable:
-                with self._lock:
-                    self._idle.append(recorder)
+            self._give_back(recorder)
+
+    def _give_back(self, recorder: Recorder) -> None:
+        with self._lock:
+            if recorder.is_usable and not self._is_closed:
+                self._idle.append(recorder)
+                return
+        recorder.close()
 
     def close(self) -> None:
+        """Close those that are idle; those in use are closed when they are given back."""
         with self._lock:
+            self._is_closed = True
             for recorder in self._idle:
                 recorder.close()
             self._idle.clear()
