@@ -12,6 +12,7 @@ from keyledger.lanes.connections import connect, connect_async
 from keyledger.lanes.holding import BatchLimits, Claimed, Finished, HeldLane, Shard
 from keyledger.lanes.intake import Intake, IntakeLimits, Rate, Submission, Verdict
 from keyledger.lanes.lookup import Lookup, WaitingCommand
+from keyledger.lanes.shards import prefix
 
 INTAKE_LIMITS = IntakeLimits(waiting_commands=1_000_000, lane_depth=1_000, drains=2, drain_lanes=100)
 LIMITS = BatchLimits(lanes=100, commands=512, lane_commands=128, bytes=1_048_576)
@@ -41,6 +42,10 @@ class LaneSides:
         self._async_client = connect_async(self.url, name="test")
         self.intake = Intake(self._async_client, self.number, self.intake_limits, self.woken.append)
         self.lookup = Lookup(self._async_client, self.number)
+
+    def key(self, name: str) -> str:
+        """A key of this shard."""
+        return f"{prefix(self.number)}:{name}"
 
     def holder(self, **changed: object) -> Shard:
         """A holder with other limits."""
@@ -107,13 +112,13 @@ class LaneSides:
 
     def end_leases(self) -> None:
         """Let all leases end now, as if the time had passed."""
-        held = f"kl:{{{self.number}}}:held"
+        held = self.key("held")
         for lane in self.client.zrange(held, 0, -1):
             self.client.zadd(held, {lane: 1})
 
     def end_delays(self) -> None:
         """Let all delays be over now."""
-        delayed = f"kl:{{{self.number}}}:delayed"
+        delayed = self.key("delayed")
         for lane in self.client.zrange(delayed, 0, -1):
             self.client.zadd(delayed, {lane: 1})
 
@@ -136,7 +141,7 @@ class LaneSides:
 
     def close(self) -> None:
         # Reserved slots end by time; the next sweep would take them away.
-        self.client.delete(f"kl:{{{self.number}}}:awake")
+        self.client.delete(self.key("awake"))
         self.runner.run(self._async_client.aclose())
         self.client.close()
 

@@ -22,6 +22,7 @@ __all__ = [
     "PostgresServer",
     "RedisServer",
     "running_servers",
+    "start_servers",
 ]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from keyledger.lanes.connections import connect_async
 from keyledger.lanes.intake import AcceptUnknown, Intake, IntakeLimits, Rate, Submission
+from keyledger.lanes.shards import prefix
 from tests.lane_sides import LaneSides, lane_sides, new_command_id
 
 
@@ -81,7 +82,7 @@ def test_a_full_shard_refuses(redis_url: str) -> None:
         lanes.accept("b")
         assert "full" == lanes.offer("c").state
         lanes.drain_everything()
-        assert b"0" == lanes.client.hget("kl:{0}:counters", "waiting")
+        assert b"0" == lanes.client.hget(lanes.key("counters"), "waiting")
         lanes.accept("c")
         lanes.drain_everything()
 
@@ -108,7 +109,7 @@ def test_an_accept_that_comes_too_late_does_nothing(lanes: LaneSides) -> None:
         0,
         0,
     ]
-    _, _, state = lanes.runner.run(late(keys=["kl:{0}"], args=arguments))
+    _, _, state = lanes.runner.run(late(keys=[prefix(lanes.number)], args=arguments))
     assert b"late" == state
     assert [] == lanes.drain_everything()
 
@@ -127,7 +128,7 @@ def test_an_idle_shard_asks_for_one_drain_and_no_second(lanes: LaneSides) -> Non
     """A reserved slot keeps the next accepts from waking another."""
     lanes.accept("ada")
     lanes.accept("bob")
-    assert [0] == lanes.woken
+    assert [lanes.number] == lanes.woken
     lanes.drain_everything()
 
 

@@ -115,7 +115,7 @@ def test_a_time_further_ahead_than_it_can_be_counts_as_now(lanes: LaneSides, key
     lanes.claim("d:1")
     if key == "delayed":
         lanes.shard.finish("d:1", [Finished("ada", (), 1_000, "why")])
-    lanes.client.zadd(f"kl:{{0}}:{key}", {"ada": 4_000_000_000_000})
+    lanes.client.zadd(lanes.key(key), {"ada": 4_000_000_000_000})
     lanes.shard.sweep("s", "i")
     assert [("ada", id_)] == [
         (lane.lane, command) for lane in lanes.claim("d:2").lanes for command, _ in lane.commands
@@ -128,7 +128,7 @@ def test_renew_keeps_the_lanes_that_are_still_ours(lanes: LaneSides) -> None:
     lanes.accept("ada")
     lanes.accept("bob")
     lanes.claim("d:1")
-    lanes.client.zadd("kl:{0}:held", {"ada": 1})
+    lanes.client.zadd(lanes.key("held"), {"ada": 1})
     lanes.shard.sweep("s", "i")
     assert {"bob"} == lanes.shard.renew("d:1")
     lanes.drain_everything()
@@ -140,7 +140,7 @@ def test_a_lane_whose_holder_died_is_taken_alone_one_command_at_a_time(lanes: La
         lanes.accept("ada")
     lanes.accept("bob")
     assert [0, 0] == [lane.attempts for lane in lanes.claim("dead:1").lanes]
-    lanes.client.zadd("kl:{0}:held", {"ada": 1})
+    lanes.client.zadd(lanes.key("held"), {"ada": 1})
     lanes.shard.sweep("s", "i")
     lanes.accept("cleo")
     for fence in (2, 3, 4):
@@ -229,16 +229,16 @@ def test_drains_sign_on_up_to_a_limit_and_off_only_when_nothing_is_ready(lanes: 
 def test_a_drain_takes_the_slot_that_was_reserved_for_it(lanes: LaneSides) -> None:
     """A wake-up holds a slot for a second; whoever comes uses it up."""
     lanes.accept("ada")
-    assert 1 == lanes.client.zcard("kl:{0}:awake")
+    assert 1 == lanes.client.zcard(lanes.key("awake"))
     assert lanes.shard.sign_on("a")
-    assert [b"a"] == lanes.client.zrange("kl:{0}:awake", 0, -1)
+    assert [b"a"] == lanes.client.zrange(lanes.key("awake"), 0, -1)
     lanes.drain_everything()
 
 
 def test_the_sweep_wakes_a_drain_for_lanes_that_nobody_works_on(lanes: LaneSides) -> None:
     """The wake-up was lost: the next sweep asks again."""
     lanes.accept("ada")
-    lanes.client.delete("kl:{0}:awake")
+    lanes.client.delete(lanes.key("awake"))
     swept = lanes.shard.sweep("s", "i")
     assert (True, 1, 1, 1) == (
         swept.is_wakeup_due,
