@@ -9,7 +9,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -63,7 +63,8 @@ def add(
 
     Example: keyledger user add ada --org acme
     """
-    done = _create(read_settings(data), organisation, iter([("", {ID_COLUMN: user_id})]), lambda: None)
+    rows = iter([("", {ID_COLUMN: user_id})])
+    done = asyncio.run(_create_all(read_settings(data), organisation, rows, lambda: None))
     if done.bad:
         raise CommandError(f"User {user_id!r} was not added: {done.bad[0]}")
     typer.echo(f"User {user_id} {'was added' if done.created else 'was known already'}.")
@@ -86,7 +87,8 @@ def import_(
             lines = max(0, sum(1 for _ in counted) - 1)
         with file.open(encoding="utf-8-sig", newline="") as opened, _bar() as progress:
             task = progress.add_task("users", total=lines)
-            done = _create(settings, organisation, _rows(opened), lambda: progress.advance(task))
+            creating = _create_all(settings, organisation, _rows(opened), lambda: progress.advance(task))
+            done = asyncio.run(creating)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CommandError(f"{file} cannot be read as UTF-8 CSV: {error}") from None
     if is_json:
@@ -116,15 +118,13 @@ def _rows(opened: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"line {reader.line_num}: ", {name: value for name, value in row.items() if value}
 
 
-def _create(
-    settings: Settings, organisation: str, rows: Iterator[tuple[str, dict[str, Any]]], advance: Any
-) -> Imported:
-    return asyncio.run(_create_all(settings, organisation, rows, advance))
-
-
 async def _create_all(
-    settings: Settings, organisation: str, rows: Iterator[tuple[str, dict[str, Any]]], advance: Any
+    settings: Settings,
+    organisation: str,
+    rows: Iterator[tuple[str, dict[str, Any]]],
+    advance: Callable[[], None],
 ) -> Imported:
+    """Create every row's user, many at once; each row comes with where it stands, for complaints."""
     # Imported here: most commands need nothing of it, and should start at once.
     from keyledger.producer.process import Producer
 

@@ -4,7 +4,6 @@
 (SCRAM) and on no socket file, and sorts and folds letters by Unicode rules of its own (`C.UTF-8`).
 """
 
-import contextlib
 import signal
 import subprocess
 from collections.abc import Callable
@@ -67,12 +66,7 @@ class PostgresServer:
             inherited=[self._folder.lock],
             options={"cwd": "/", **self._account.options},
         )
-        try:
-            self.process.wait_until(self._answers, START_TIMEOUT_S)
-            self._make_database()
-        except BaseException:
-            self.process.stop()
-            raise
+        self.process.wait_until(self._answers, START_TIMEOUT_S)
 
     def ask_to_stop(self) -> None:
         """Fast shutdown: clients are disconnected, all is written."""
@@ -126,16 +120,13 @@ class PostgresServer:
         if made.returncode != 0:
             raise EmbeddedError(f"PostgreSQL's data could not be made: {made.stderr.strip()[-300:]}")
 
-    def _make_database(self) -> None:
-        with (
-            psycopg.connect(self._url("postgres"), autocommit=True, connect_timeout=5) as connection,
-            contextlib.suppress(psycopg.errors.DuplicateDatabase),
-        ):
-            connection.execute(f"CREATE DATABASE {DATABASE}")
-
     def _answers(self) -> bool:
+        """Does it take connections? The first one makes our database."""
         try:
-            psycopg.connect(self._url("postgres"), connect_timeout=2).close()
+            with psycopg.connect(self._url("postgres"), autocommit=True, connect_timeout=2) as connection:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+        except psycopg.errors.DuplicateDatabase:
+            return True
         except psycopg.OperationalError:
             return False
         return True

@@ -67,11 +67,7 @@ class RedisServer:
             self._folder.folder("log") / "redis.log",
             inherited=[self._folder.lock],
         )
-        try:
-            self.process.wait_until(self._answers, START_TIMEOUT_S)
-        except BaseException:
-            self.process.stop()
-            raise
+        self.process.wait_until(self._answers, START_TIMEOUT_S)
 
     def ask_to_stop(self) -> None:
         if self.process is not None:

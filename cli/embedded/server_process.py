@@ -74,14 +74,21 @@ class ServerProcess:
         return self._process.poll()
 
     def wait_until(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
-        """Wait until it does its work; EmbeddedError when it ends before, or takes longer."""
+        """Wait until it does its work; EmbeddedError when it ends before, or takes longer. Whatever ends the
+        wait, a process that is not ready is stopped."""
         ends_s = time.monotonic() + timeout_s
-        while not is_ready():
-            if self.exit_code is not None:
-                raise EmbeddedError(f"{self.name} ended at its start: {self.last_words()}")
-            if time.monotonic() > ends_s:
-                raise EmbeddedError(f"{self.name} was not ready after {timeout_s:.0f} s: {self.last_words()}")
-            time.sleep(0.02)
+        try:
+            while not is_ready():
+                if self.exit_code is not None:
+                    raise EmbeddedError(f"{self.name} ended at its start: {self.last_words()}")
+                if time.monotonic() > ends_s:
+                    raise EmbeddedError(
+                        f"{self.name} was not ready after {timeout_s:.0f} s: {self.last_words()}"
+                    )
+                time.sleep(0.02)
+        except BaseException:
+            self.stop()
+            raise
 
     def last_words(self) -> str:
         """The end of its log, in one line, and where the rest is."""

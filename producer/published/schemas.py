@@ -80,45 +80,17 @@ def _result(event: Schema, members: dict[str, Schema], optional: tuple[str, ...]
 
 def schemas() -> dict[str, Schema]:
     """All named schemas of the document."""
-    waiting = closed(
-        {
-            "ahead": {
-                "type": "integer",
-                "minimum": 0,
-                "description": "Commands of the user that come first.",
-            },
-            "laneDepth": {"type": "integer", "minimum": 0, "description": "Commands of the user that wait."},
-            "heldBy": {"type": "string", "description": "Who works on the user's commands now."},
-            "heldUntil": TIME,
-            "nextTryAt": TIME,
-            "reason": {"type": "string", "description": "Why it waits, in words."},
-        },
-        ("heldBy", "heldUntil", "nextTryAt"),
-    )
-    status = closed(
-        {
-            "commandId": UUID,
-            "command": {"enum": list(COMMANDS)},
-            "userId": IDENTIFIER,
-            "status": {
-                "enum": ["queued", "running", "retrying", "completed", "rejected", "failed", "cancelled"]
-            },
-            "acceptedAt": TIME,
-            "completedAt": TIME,
-            "result": {
-                "oneOf": [
-                    ref("PhysicalKeyAddedResult"),
-                    ref("PhysicalKeyRemovedResult"),
-                    ref("UserCreatedResult"),
-                ]
-            },
-            "error": ref("Error"),
-            "waiting": waiting,
-        },
-        ("completedAt", "result", "error", "waiting"),
-    )
     return {
         **{command: request_schema(command) for command in COMMANDS},
+        **_result_schemas(),
+        **_read_schemas(),
+        "CommandStatus": _status_schema(),
+        **_error_schemas(),
+    }
+
+
+def _result_schemas() -> dict[str, Schema]:
+    return {
         "PhysicalKeyAddedResult": _result(
             _event("PhysicalKeyAdded", closed({"userId": IDENTIFIER} | _KEY_MEMBERS, _OPTIONAL)),
             _KEY_MEMBERS,
@@ -138,6 +110,11 @@ def schemas() -> dict[str, Schema]:
             },
             {"userId": IDENTIFIER},
         ),
+    }
+
+
+def _read_schemas() -> dict[str, Schema]:
+    return {
         "Key": closed(_KEY_MEMBERS, _OPTIONAL),
         "Keys": closed(
             {
@@ -163,9 +140,47 @@ def schemas() -> dict[str, Schema]:
                 "more": {"type": "boolean"},
             }
         ),
-        "CommandStatus": status,
-        **_error_schemas(),
     }
+
+
+def _status_schema() -> Schema:
+    waiting = closed(
+        {
+            "ahead": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "Commands of the user that come first.",
+            },
+            "laneDepth": {"type": "integer", "minimum": 0, "description": "Commands of the user that wait."},
+            "heldBy": {"type": "string", "description": "Who works on the user's commands now."},
+            "heldUntil": TIME,
+            "nextTryAt": TIME,
+            "reason": {"type": "string", "description": "Why it waits, in words."},
+        },
+        ("heldBy", "heldUntil", "nextTryAt"),
+    )
+    return closed(
+        {
+            "commandId": UUID,
+            "command": {"enum": list(COMMANDS)},
+            "userId": IDENTIFIER,
+            "status": {
+                "enum": ["queued", "running", "retrying", "completed", "rejected", "failed", "cancelled"]
+            },
+            "acceptedAt": TIME,
+            "completedAt": TIME,
+            "result": {
+                "oneOf": [
+                    ref("PhysicalKeyAddedResult"),
+                    ref("PhysicalKeyRemovedResult"),
+                    ref("UserCreatedResult"),
+                ]
+            },
+            "error": ref("Error"),
+            "waiting": waiting,
+        },
+        ("completedAt", "result", "error", "waiting"),
+    )
 
 
 def _error_schemas() -> dict[str, Schema]:

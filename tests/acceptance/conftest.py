@@ -32,3 +32,11 @@ def user(client: Client) -> str:
     user_id = f"user-{next(_numbers)}"
     assert client.create(user_id).status_code == 201
     return user_id
+
+
+@pytest.fixture
+def _nothing_is_enqueued(service: Service) -> Iterator[None]:
+    """Whatever the test sends is refused before any command is accepted."""
+    before = service.accepts()
+    yield
+    assert before == service.accepts()
