@@ -54,7 +54,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "NaN": (b'{"orgId": "example_string", "x": NaN}', "body"),
     "not UTF-8": (b'{"orgId": "example_string", "note": "\xff"}', "body"),
     "nested 17 deep": (b'{"orgId": "example_string", "x": ' + b"[" * 17 + b"]" * 17 + b"}", "body"),
-    "6,000 nested arrays": (b"[" * 6_000, "body"),
+    "10,000 nested arrays": (b"[" * 10_000, "body"),
 }
 
 
