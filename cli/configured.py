@@ -48,10 +48,11 @@ def read_settings(data: Path) -> Settings:
     return settings_from(file)
 
 
-def settings_from(file: Path | None) -> Settings:
-    """Settings from the environment and a file. A wrong one is a CommandError that names it."""
+def settings_from(file: Path | None, **given: str) -> Settings:
+    """Settings as given, then from the environment, then from a file. A wrong one is a CommandError that
+    names it."""
     try:
-        return Settings(_env_file=file)
+        return Settings(_env_file=file, **given)  # type: ignore[arg-type]
     except ValidationError as error:
         wrong = "; ".join(
             f"KEYLEDGER_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"

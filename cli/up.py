@@ -67,7 +67,7 @@ def up(
                 settings, env = _external(is_migrating), {}
             else:
                 env = _embedded(folder, stack)
-                settings = settings_from(folder.path / SERVICE_FILE)
+                settings = _settings_of(env)
             env |= {"KEYLEDGER_HOST": HOST, "KEYLEDGER_PORT": str(port)}
             if has_tls:
                 certificate, key = make_certificate(folder, utc_now())
@@ -151,6 +151,12 @@ def _embedded(folder: DataFolder, stack: contextlib.ExitStack) -> dict[str, str]
     lines = [f"{name}='{value}'" for name, value in env.items()]
     folder.write_private(SERVICE_FILE, "\n".join([*lines, ""]))
     return env
+
+
+def _settings_of(env: dict[str, str]) -> Settings:
+    """What its own processes are told, whatever else the environment says."""
+    names = ("redis_url", "database_url", "api_key_pepper")
+    return settings_from(None, **{name: env[f"KEYLEDGER_{name.upper()}"] for name in names})
 
 
 def _external(is_migrating: bool) -> Settings:

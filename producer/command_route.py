@@ -56,7 +56,7 @@ class CommandRoute:
         command = parse_command(name, parse_json(body))
         _check_path(command, user_id)
         fields = fields_of(command)
-        await check_command(actor, user_id, name, fields, self._organisations)
+        await check_command(actor, user_id, name, fields, self._organisations.find)
         envelope = _envelope(actor, user_id, name, fields, key)
         submitted = await self._submitting.submit(
             envelope, is_keyed=key is not None, rate=await self._rate(actor), preferences=preferences

@@ -5,16 +5,18 @@ in its own name only. Whose key a number is, is decided under the user's lock by
 credentials must be allowed by both.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from keyledger.contract.actors import Actor
 from keyledger.contract.errors import Detail, Forbidden
+from keyledger.ledger.accounts import Organisation
 
-from .organisations import OrganisationDirectory
+FindOrganisation = Callable[[str], Awaitable[Organisation | None]]
 
 
 async def check_command(
-    actor: Actor, user_id: str, command: str, fields: dict[str, Any], organisations: OrganisationDirectory
+    actor: Actor, user_id: str, command: str, fields: dict[str, Any], find_organisation: FindOrganisation
 ) -> None:
     """Raise Forbidden unless this actor may send this command."""
     check_read(actor, user_id)
@@ -24,7 +26,7 @@ async def check_command(
     if actor.organisation is not None:
         if org_id != actor.organisation:
             raise Forbidden([Detail("orgId", "must be the organisation of the credentials")])
-    elif await organisations.find(org_id) is None:
+    elif await find_organisation(org_id) is None:
         raise Forbidden([Detail("orgId", "must be a registered organisation")])
 
 

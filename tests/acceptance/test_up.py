@@ -43,6 +43,15 @@ def test_a_second_start_goes_on_with_the_data_and_fresh_begins_anew(data: Path) 
     assert ["1", "2", "1"] == [found[1] for found in numbers if found]
 
 
+def test_a_pepper_of_another_service_in_the_environment_is_no_concern(data: Path) -> None:
+    """The demo's key is made under the pepper that its producer uses."""
+    ran = keyledger(
+        "up", "--once", "--data", str(data), "--port", str(free_port()),
+        env={"KEYLEDGER_API_KEY_PEPPER": "another"},
+    )  # fmt: skip
+    assert 0 == ran.returncode, ran.stderr
+
+
 def test_once_leaves_nothing_running(data: Path) -> None:
     """Every process it started has ended."""
     before = {process.pid for process in psutil.process_iter()}

@@ -1,16 +1,15 @@
 """Who may send which command, as far as it can be told before its turn comes."""
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from psycopg_pool import AsyncConnectionPool
 
 from keyledger.contract.actors import Actor
 from keyledger.contract.commands import COMMANDS
 from keyledger.contract.errors import Detail, Forbidden
 from keyledger.ledger.accounts import Organisation
-from keyledger.producer.credentials import OrganisationDirectory, check_command, check_read
+from keyledger.producer.credentials import check_command, check_read
 
 ACME = Actor("key:1", organisation="acme")
 ADA = Actor("jwt:1", user="ada")
@@ -20,21 +19,20 @@ FIELDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Registered(OrganisationDirectory):
-    """The directory with a list of names where the ledger is."""
+class Registered:
+    """A list of organisations, and who was asked for."""
 
     def __init__(self, *names: str) -> None:
-        super().__init__(cast(AsyncConnectionPool, None), lambda: 0.0)
         self._names = names
         self.asked: list[str] = []
 
-    async def _look_up(self, id_: str) -> Organisation | None:
+    async def find(self, id_: str) -> Organisation | None:
         self.asked.append(id_)
         return Organisation(id_, id_, None, 0) if id_ in self._names else None
 
 
 def check(actor: Actor, user_id: str, command: str, fields: dict[str, Any], *registered: str) -> None:
-    asyncio.run(check_command(actor, user_id, command, fields, Registered(*registered)))
+    asyncio.run(check_command(actor, user_id, command, fields, Registered(*registered).find))
 
 
 def refusal_of(
@@ -80,7 +78,7 @@ def test_a_stranger_does_not_learn_which_organisations_are_registered() -> None:
     """The user's own id is checked before anything is looked up."""
     registered = Registered("acme")
     with pytest.raises(Forbidden):
-        asyncio.run(check_command(ADA, "bob", "AddPhysicalKey", {"orgId": "acme"}, registered))
+        asyncio.run(check_command(ADA, "bob", "AddPhysicalKey", {"orgId": "acme"}, registered.find))
     assert [] == registered.asked
 
 
