@@ -6,10 +6,9 @@ redis.TimeoutError mean that the step may or may not have happened, and that it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import redis
-from redis.exceptions import NoScriptError
 
 from .scripts import source
 from .shards import prefix
@@ -114,40 +113,23 @@ class Shard:
 
     def claim(self, drain: str, token: str) -> Claimed:
         """Take up to a batch of lanes with their locks. The same token gets the same lanes again."""
-        return _claimed(self._claim(self._keys, self._claim_arguments(drain, token)))
+        limits = self._limits
+        now_ms, *lanes = self._claim(
+            self._keys,
+            [
+                token,
+                drain,
+                self.lease_ms,
+                limits.lanes,
+                limits.commands,
+                limits.bytes,
+                limits.lane_commands,
+            ],
+        )
+        return Claimed(now_ms, [_held_lane(*lane) for lane in lanes])
 
     def finish(self, token: str, lanes: Sequence[Finished]) -> list[str]:
         """Remove what was committed, give lanes back, publish answers; returns the lanes we had lost."""
-        return _lost(self._finish(self._keys, self._finish_arguments(token, lanes)))
-
-    def finish_and_claim(
-        self, token: str, lanes: Sequence[Finished], drain: str, next_token: str
-    ) -> tuple[list[str], Claimed]:
-        """Finish one claim and make the next, two steps in one round trip."""
-        pipeline = self._client.pipeline(transaction=False)
-        finishing, claiming = self._finish_arguments(token, lanes), self._claim_arguments(drain, next_token)
-        pipeline.evalsha(self._finish.sha, 1, *self._keys, *finishing)
-        pipeline.evalsha(self._claim.sha, 1, *self._keys, *claiming)
-        try:
-            lost, claimed = pipeline.execute()
-        except NoScriptError:
-            # A Redis that was started anew has no scripts: each step by itself brings its own.
-            return self.finish(token, lanes), self.claim(drain, next_token)
-        return _lost(lost), _claimed(claimed)
-
-    def _claim_arguments(self, drain: str, token: str) -> list[str | int]:
-        limits = self._limits
-        return [
-            token,
-            drain,
-            self.lease_ms,
-            limits.lanes,
-            limits.commands,
-            limits.bytes,
-            limits.lane_commands,
-        ]
-
-    def _finish_arguments(self, token: str, lanes: Sequence[Finished]) -> list[str | int | bytes]:
         arguments: list[str | int | bytes] = [token, MARKER_TTL_MS]
         for lane in lanes:
             arguments += [
@@ -160,7 +142,7 @@ class Shard:
             ]
             for id_, answer in lane.answers:
                 arguments += [id_, answer]
-        return arguments
+        return [lane.decode() for lane in self._finish(self._keys, arguments)]
 
     def renew(self, token: str) -> set[str]:
         """Prolong the leases of a claim by a whole lease; returns the lanes that are still ours."""
@@ -184,15 +166,6 @@ class Shard:
         return Swept(
             now_ms, ended, due, ready, awake, wake == 1, accepts, waiting, size, known_identity.decode()
         )
-
-
-def _lost(reply: list[bytes]) -> list[str]:
-    return [lane.decode() for lane in reply]
-
-
-def _claimed(reply: Any) -> Claimed:
-    now_ms, *lanes = reply
-    return Claimed(now_ms, [_held_lane(*lane) for lane in lanes])
 
 
 def _held_lane(lane: bytes, attempts: int, entries: list[bytes], cancelled: list[bytes]) -> HeldLane:

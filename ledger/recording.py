@@ -8,7 +8,7 @@ last; the order of the steps is the protocol's, and each comment says what break
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -21,7 +21,6 @@ from .writes import write_batch
 
 NUMBER_MAX: Final = 2**31 - 1
 
-_NEXT_FENCE: Final = "SELECT nextval('fences')"
 _CLOCK: Final = "SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _LOCK_HEADS: Final = """
 SELECT id, version, last_number, last_event_ms, fence FROM users
@@ -50,7 +49,6 @@ class Recorder:
         self._connection = connection
         self._new_id = new_id
         self._before_commit = before_commit
-        self._drawn_fence: int | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -62,12 +60,9 @@ class Recorder:
     def next_fence(self) -> int:
         """A number greater than every one drawn before, whatever happened to Redis."""
         with translated(self._connection):
-            return _number(self._connection.execute(_NEXT_FENCE))
-
-    def take_drawn_fence(self) -> int | None:
-        """The fence that came with the last commit, once; for a claim that follows it at once."""
-        drawn, self._drawn_fence = self._drawn_fence, None
-        return drawn
+            row = self._connection.execute("SELECT nextval('fences')").fetchone()
+        assert row is not None
+        return int(row[0])
 
     def record(self, lanes: Sequence[LaneBatch], fence: int, decide: Decide) -> list[LaneRecord]:
         """Decide and commit `lanes` (one batch a user). Raises what `ledger.errors` defines, or what
@@ -92,8 +87,6 @@ class Recorder:
             with self._connection.pipeline():
                 write_batch(self._connection, [r for r in records if r.standing == "recorded"], fence)
                 self._connection.execute("COMMIT")
-                drawn = self._connection.execute(_NEXT_FENCE)
-            self._drawn_fence = _number(drawn)
         return records
 
     def _begin(
@@ -170,9 +163,3 @@ class Recorder:
             if outcome.event:
                 state = state.apply(outcome.event)
         record.after = state
-
-
-def _number(cursor: psycopg.Cursor[Any]) -> int:
-    row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])

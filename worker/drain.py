@@ -49,9 +49,7 @@ class Drain:
         self._shard = shard
         self._recorder = recorder
         self._token = ""
-        self._fence = 0
         self._lease_ends_s = 0.0
-        self._ends_s = 0.0
         self._name = f"drain-{secrets.token_hex(6)}"
 
     def run(self) -> int:
@@ -67,41 +65,31 @@ class Drain:
                     self._parts.wake(self._shard.number)
 
     def _work(self, bell: Bell) -> int:
-        linger_s = self._parts.settings.linger_ms / 1000
-        self._ends_s = time.monotonic() + self._parts.settings.drain_max_s
+        settings = self._parts.settings
+        ends_s = time.monotonic() + settings.drain_max_s
         done = 0
-        claimed: Claimed | None = self._claim(self._recorder.next_fence())
-        while True:
-            if claimed is not None and claimed.lanes:
-                commands, claimed = self._process(claimed)
-                done += commands
-            elif not self._goes_on:
-                return done
-            elif claimed is None or bell.wait(linger_s) or self._shard.sign_off(self._name) > 0:
-                claimed = self._claim(self._recorder.next_fence())
-            else:
-                return done
-
-    @property
-    def _goes_on(self) -> bool:
-        return not self._parts.stopping.is_set() and time.monotonic() < self._ends_s
+        while not self._parts.stopping.is_set() and time.monotonic() < ends_s:
+            fence = self._recorder.next_fence()
+            claimed = self._claim(fence)
+            if claimed.lanes:
+                done += self._process(claimed, fence)
+            elif not bell.wait(settings.linger_ms / 1000) and self._shard.sign_off(self._name) == 0:
+                break
+        return done
 
     def _claim(self, fence: int) -> Claimed:
-        self._begin_lease(fence)
-        return self._shard.claim(self._name, self._token)
-
-    def _begin_lease(self, fence: int) -> None:
-        self._fence = fence
         self._token = f"{self._name}:{fence}"
         self._lease_ends_s = time.monotonic() + self._shard.lease_ms / 1000
+        return self._shard.claim(self._name, self._token)
 
-    def _process(self, claimed: Claimed) -> tuple[int, Claimed | None]:
-        """Record a batch and give it back; returns the commands done and, if it goes on, the next batch."""
+    def _process(self, claimed: Claimed, fence: int) -> int:
         began_s = time.monotonic()
         failpoints = self._parts.failpoints
         lanes = [open_lane(held) for held in claimed.lanes]
         finished = [
-            Finished(lane.held.lane, (), jittered(FAILED_DELAY_MS), "the worker failed; see its log")
+            Finished(
+                lane.held.lane, (), jittered(FAILED_DELAY_MS), "the worker failed; see its log", uncount=False
+            )
             for lane in lanes
         ]
         try:
@@ -112,16 +100,14 @@ class Drain:
                 self._keep_lease,
                 lambda: failpoints.hit("deciding"),
             )
-            finished = processing.process(Batch(self._fence, lanes))
+            finished = processing.process(Batch(fence, lanes))
             failpoints.hit("after-commit")
         except LeaseLost:
             log.warning("a lease was lost; the batch is left to its new holder", lanes=len(lanes))
             finished = [Finished(lane.held.lane, uncount=lane.held.attempts > 0) for lane in lanes]
-        except BaseException:
-            self._shard.finish(self._token, finished)
-            raise
-        lost, following = self._give_back(finished)
-        failpoints.hit("after-finish")
+        finally:
+            lost = self._shard.finish(self._token, finished)
+            failpoints.hit("after-finish")
         commands = sum(len(lane.answers) for lane in finished)
         log.info(
             "batch",
@@ -131,17 +117,7 @@ class Drain:
             lost=len(lost),
             ms=round((time.monotonic() - began_s) * 1000, 1),
         )
-        return commands, following
-
-    def _give_back(self, finished: list[Finished]) -> tuple[list[str], Claimed | None]:
-        """Finish, and in the same round trip claim the next batch, if it goes on and the commit brought a
-        fence. Returns the lanes that had been lost, and that batch."""
-        fence = self._recorder.take_drawn_fence()
-        token = self._token
-        if fence is None or not self._goes_on:
-            return self._shard.finish(token, finished), None
-        self._begin_lease(fence)
-        return self._shard.finish_and_claim(token, finished, self._name, self._token)
+        return commands
 
     def _keep_lease(self) -> None:
         """A transaction lasts at most half a lease and starts only with more than that left."""

@@ -35,21 +35,6 @@ def test_a_repeated_claim_gets_the_same_lanes(lanes: LaneSides) -> None:
     lanes.drain_everything()
 
 
-def test_finish_and_the_next_claim_are_one_round_trip(lanes: LaneSides) -> None:
-    """Also on a Redis that was started anew and has no scripts."""
-    for flush in (False, True):
-        first, second = lanes.accept("ada"), lanes.accept("bob")
-        holder = lanes.holder(limits=BatchLimits(lanes=1, commands=9, lane_commands=9, bytes=10_000))
-        claimed = holder.claim("d", "d:1")
-        assert [first] == [id_ for id_, _ in claimed.lanes[0].commands]
-        if flush:
-            lanes.client.script_flush()
-        lost, following = holder.finish_and_claim("d:1", [finished(claimed.lanes[0])], "d", "d:2")
-        assert [] == lost
-        assert [second] == [id_ for id_, _ in following.lanes[0].commands]
-        holder.finish("d:2", [finished(following.lanes[0])])
-
-
 def test_the_longest_waiting_lane_comes_first_and_a_hot_one_takes_turns(lanes: LaneSides) -> None:
     """After its batch the hot lane goes to the back."""
     holder = lanes.holder(limits=BatchLimits(lanes=1, commands=2, lane_commands=2, bytes=10_000))
