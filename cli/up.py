@@ -222,7 +222,7 @@ def _wait_until_ready(url: str, processes: list[Supervised]) -> None:
 
 def _tell(url: str, folder: DataFolder, demo: Demo | None, took_s: float) -> None:
     console.print(f"[green]✓[/green] keyledger is ready at [bold]{url}[/bold] after {took_s:.1f} s")
-    console.print(f"  reference: {url}/docs   logs: {folder.path / 'log'}   stop: Ctrl-C")
+    console.print(f"  reference: {url}/docs   logs: {folder.path / 'log'}   stop: Ctrl-C", soft_wrap=True)
     if demo is None:
         return
     console.print(f"  user example_string was given key number [bold]{demo.number}[/bold]")
