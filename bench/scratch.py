@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from keyledger.cli.embedded.data_folder import empty
+
 _PLACE: Final = Path(__file__).with_name(".data")
 
 
@@ -21,8 +23,5 @@ def scratch_folder(name: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # Started as root, PostgreSQL has its data elsewhere and the launcher says where.
-        place = folder / "postgresql.place"
-        if place.is_file():
-            shutil.rmtree(place.read_text().strip(), ignore_errors=True)
+        empty(folder)
         shutil.rmtree(folder, ignore_errors=True)
