@@ -10,7 +10,7 @@ from keyledger.contract.settings import MissingSetting
 from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.shards import WrongShardCount
 
-from . import api_keys, audit, migrate, organisations, processes, tokens, up, users
+from . import api_keys, audit, consumers, migrate, organisations, processes, tokens, up, users
 from .configured import CommandError
 from .embedded import EmbeddedError
 
@@ -29,6 +29,7 @@ app.add_typer(organisations.app, name="org")
 app.add_typer(api_keys.app, name="apikey")
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
+app.add_typer(consumers.app, name="consumer")
 
 _EXPECTED: Final = (
     CommandError,

@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     )
     sweep_interval_s: float = Field(0.5, gt=0, le=60)
 
+    event_source: str = Field("keyledger", description="`source` of all CloudEvents, a URI reference")
+    event_stream_length: PositiveInt = Field(100_000, description="Entries kept in the event stream")
+    event_bus_url: str | None = Field(None, description="A broker, by kombu URL, that is sent all events")
+    relay_interval_s: float = Field(1, gt=0, le=60, description="How often the log is looked at unasked")
+
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -19,6 +19,8 @@ NAMES: Final = frozenset(
         "before-accept",
         "after-accept",
         "deciding",
+        "before-relay",
+        "after-relay",
     }
 )
 

@@ -158,3 +158,12 @@ lane_shards = Table(
     Column("last_loss_ms", BigInteger),
     Column("last_loss_commands", BigInteger, comment="how many waited there when last seen before the loss"),
 )
+
+consumers = Table(
+    "consumers",
+    metadata,
+    Column("name", BY_BYTES, primary_key=True),
+    Column("position", BigInteger, nullable=False, comment="everything up to it was passed on"),
+    Column("starts_after", BigInteger, nullable=False, comment="where it began or was last reset to"),
+    Column("moved_ms", BigInteger, nullable=False, server_default="0"),
+)

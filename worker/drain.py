@@ -37,6 +37,7 @@ class DrainParts:
     settings: Settings
     listener: "redis.Redis"
     wake: Callable[[int], None]
+    committed: Callable[[], None]
     stopping: threading.Event
     failpoints: Failpoints
 
@@ -102,6 +103,7 @@ class Drain:
             )
             finished = processing.process(Batch(fence, lanes))
             failpoints.hit("after-commit")
+            self._parts.committed()
         except LeaseLost:
             log.warning("a lease was lost; the batch is left to its new holder", lanes=len(lanes))
             finished = [Finished(lane.held.lane, uncount=lane.held.attempts > 0) for lane in lanes]

@@ -1,4 +1,5 @@
-"""Puts a worker process together: Celery, drains, sweep. The only place of this room that reads settings.
+"""Puts a worker process together: Celery, drains, sweep, relays. The only place of this room that
+reads settings.
 
 SIGTERM or SIGINT: drains finish the batch they are at, give everything back and hand over; Celery ends
 when they have.
@@ -6,8 +7,10 @@ when they have.
 
 import os
 import threading
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
+import redis
 import structlog
 from celery import Celery, bootsteps, signals
 from redis.exceptions import RedisError
@@ -27,7 +30,13 @@ from keyledger.ledger.recording import Recorder
 from keyledger.ledger.shards import Report, check_shards, note_report
 
 from .drain import Drain, DrainParts, RecorderPool
+from .event_bus import EventBus
+from .event_stream import EventStream
+from .relaying import Consumer, Relay
 from .sweeping import Sweeper
+
+RELAY_TRANSACTION_MS: Final = 5_000
+"""A relay that takes longer over a chunk gives it back."""
 
 log = structlog.get_logger()
 
@@ -45,6 +54,7 @@ class Worker:
             settings,
             connect_listener(settings.redis_url, name="keyledger-bell"),
             self.wake,
+            self.tell_relays,
             self.stopping,
             failpoints,
         )
@@ -69,6 +79,7 @@ class Worker:
             report=self._report,
         )
         self._report_connection: Any = None
+        self.relays = [self._relay(consumer) for consumer in self._consumers(client)]
 
     def drain(self, shard: int) -> int:
         """Drain one shard until it is empty; returns the commands done. When a server is not reachable, the
@@ -86,9 +97,34 @@ class Worker:
         except Exception as error:
             log.warning("a wake-up was not sent; the sweep will see to it", shard=shard, error=str(error))
 
+    def tell_relays(self) -> None:
+        """Something was committed."""
+        for relay in self.relays:
+            relay.wake()
+
+    def _consumers(self, client: "redis.Redis") -> Iterator[Consumer]:
+        settings = self.settings
+        yield EventStream(client, length=settings.event_stream_length, source=settings.event_source)
+        if settings.event_bus_url is not None:
+            yield EventBus(settings.event_bus_url, source=settings.event_source)
+
+    def _relay(self, consumer: Consumer) -> Relay:
+        return Relay(
+            consumer,
+            lambda: connect_writer(
+                self.settings.database_url,
+                application="keyledger-relay",
+                transaction_timeout_ms=RELAY_TRANSACTION_MS,
+            ),
+            interval_s=self.settings.relay_interval_s,
+            stopping=self.stopping,
+            failpoints=self.parts.failpoints,
+        )
+
     def stop(self) -> None:
-        """Let drains end after the batch they are at."""
+        """Let drains end after the batch they are at, and relays after their chunk."""
         self.stopping.set()
+        self.tell_relays()
 
     def _new_recorder(self) -> Recorder:
         connection = connect_writer(
@@ -120,16 +156,18 @@ def build(settings: Settings) -> Worker:
     def drain(shard: int) -> None:
         worker.drain(shard)
 
-    class SweepStep(bootsteps.StartStopStep):  # type: ignore[misc]
-        """Runs the sweep as long as the worker, whatever becomes of its connection to the broker."""
+    class ThreadsStep(bootsteps.StartStopStep):  # type: ignore[misc]
+        """Runs sweep and relays as long as the worker, whatever becomes of its connection to the broker."""
 
         def start(self, _: object) -> None:
             worker.sweeper.start()
+            for relay in worker.relays:
+                relay.start()
 
         def stop(self, _: object) -> None:
             worker.stop()
 
-    worker.celery.steps["worker"].add(SweepStep)
+    worker.celery.steps["worker"].add(ThreadsStep)
     return worker
 
 

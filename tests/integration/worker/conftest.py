@@ -45,6 +45,8 @@ def new_worker(redis_url: str, database_url: str) -> Iterator[NewWorker]:
     for worker in made:
         worker.stop()
         worker.recorders.close()
+        for relay in worker.relays:
+            relay.close()
 
 
 @pytest.fixture
