@@ -1,17 +1,17 @@
-"""What the producer publishes about itself: the OpenAPI document and the reference page at `/docs`.
+"""What the producer publishes about itself: OpenAPI, AsyncAPI, and the reference page at `/docs`.
 
-The document is made from the contract's models and this room's limits, so that it cannot drift from them
-unnoticed (tests hold it against the running service). The page is made of files in this folder: it contacts
-no other host than the one the reader sends requests to.
+The documents are made from the contract's models and this room's limits, so that they cannot drift from
+them unnoticed (tests hold them against the running service). The page is made of files in this folder: it
+contacts no other host than the one the reader sends requests to.
 """
 
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from ..wire import Answered
-from .openapi import document
+from . import asyncapi, openapi
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -25,9 +25,8 @@ _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-r
 def published_files(version: str) -> dict[str, Answered]:
     """What is served at which path; `version` is the service's own."""
     return {
-        "/openapi.json": Answered(
-            200, orjson.dumps(document(version)), _HEADERS | {"Access-Control-Allow-Origin": "*"}
-        ),
+        "/openapi.json": _document(openapi.document(version)),
+        "/asyncapi.json": _document(asyncapi.document(version)),
         "/docs": _file(
             "docs.html", "text/html", {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
         ),
@@ -36,6 +35,10 @@ def published_files(version: str) -> dict[str, Answered]:
             "vendor/scalar/scalar.js", "text/javascript", {"Cache-Control": "max-age=3600"}
         ),
     }
+
+
+def _document(document: dict[str, Any]) -> Answered:
+    return Answered(200, orjson.dumps(document), _HEADERS | {"Access-Control-Allow-Origin": "*"})
 
 
 def _file(name: str, media_type: str, headers: dict[str, str]) -> Answered:

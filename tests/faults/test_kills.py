@@ -12,6 +12,7 @@ from tests.service import Client
 from tests.waiting import wait_until
 
 LEASE_MS = 1_000
+LOGGED = "SELECT position FROM events ORDER BY position"
 QUICK = {"lease_ms": LEASE_MS, "sweep_interval_s": 0.1}
 
 
@@ -45,6 +46,23 @@ def test_a_worker_killed_at_any_step_leaves_one_effect_and_the_next_goes_on(
     assert {200} == {answer.status_code for answer in answers}
     audited = deployed.check_ledger()
     assert (10, 20) == (audited.users, audited.keys)
+
+
+@pytest.mark.parametrize("step", ["before-relay", "after-relay"])
+def test_a_worker_killed_while_it_relays_skips_and_doubles_nothing(deployed: Deployment, step: str) -> None:
+    """F1, around the relay: the next worker goes on where the stream ends."""
+    deployed.start_producer()
+    doomed = deployed.start_worker(**QUICK, failpoints=f"{step}=kill")
+    users = [f"u{number}" for number in range(10)]
+    with ThreadPoolExecutor(20) as pool:
+        sent = send_all(deployed.client, pool, users)
+        wait_until(lambda: doomed.exit_code is not None, 15, what="the worker to die")
+        deployed.start_worker(**QUICK)
+        answers = [future.result(timeout=30) for future in sent]
+    assert {200} == {answer.status_code for answer in answers}
+    wait_until(lambda: deployed.redis.xlen("keyledger:events") == 30, what="all events in the stream")
+    logged = [f"{position}-0".encode() for (position,) in deployed.ledger.execute(LOGGED)]
+    assert logged == [id_ for id_, _ in deployed.redis.xrange("keyledger:events")]
 
 
 def test_a_worker_frozen_past_its_lease_cannot_commit_when_it_wakes(deployed: Deployment) -> None:
