@@ -146,6 +146,8 @@ def _embedded(folder: DataFolder, stack: contextlib.ExitStack) -> dict[str, str]
         "KEYLEDGER_REDIS_URL": servers.redis_url,
         "KEYLEDGER_DATABASE_URL": servers.database_url,
         "KEYLEDGER_API_KEY_PEPPER": folder.secret("api_key_pepper"),
+        "KEYLEDGER_WEBHOOK_SECRET_KEY": folder.secret("webhook_secret_key"),
+        "KEYLEDGER_WEBHOOK_ALLOWS_PRIVATE": "true",
         "KEYLEDGER_JWT_ISSUERS": json.dumps([make_issuer(folder).model_dump(exclude_none=True)]),
     }
     lines = [f"{name}='{value}'" for name, value in env.items()]

@@ -73,7 +73,7 @@ def parse_command(name: str, body: object) -> Command:
     try:
         return COMMANDS[name].model_validate(body)
     except ValidationError as error:
-        raise InvalidRequest([_detail(item) for item in error.errors(include_url=False)]) from None
+        raise InvalidRequest([detail_of(item) for item in error.errors(include_url=False)]) from None
 
 
 def fields_of(command: Command) -> dict[str, Any]:
@@ -91,7 +91,8 @@ _WORDS: Final = {
 }
 
 
-def _detail(item: Any) -> Detail:
+def detail_of(item: Any) -> Detail:
+    """One of pydantic's errors in our words."""
     field = ".".join(str(part) for part in item["loc"]) or "body"
     context = item.get("ctx") or {}
     if item["type"] == "value_error":

@@ -81,6 +81,19 @@ class Settings(BaseSettings):
     event_bus_url: str | None = Field(None, description="A broker, by kombu URL, that is sent all events")
     relay_interval_s: float = Field(1, gt=0, le=60, description="How often the log is looked at unasked")
 
+    webhook_secret_key: SecretStr = Field(
+        SecretStr(""), description="Encrypts the secrets of webhook endpoints; 32 characters or more"
+    )
+    webhook_allows_private: bool = Field(False, description="http and private addresses, for development")
+    webhook_timeout_s: float = Field(15, gt=0, le=60, description="Of one attempt, body included")
+    webhook_retry_delays_s: list[float] = Field(
+        [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+        min_length=1,
+        description="Between the attempts of one delivery",
+    )
+    webhook_disable_after_s: float = Field(432_000, gt=0, description="Of failures only, then it is disabled")
+    webhook_attempts_at_once: PositiveInt = Field(128, description="Of one worker process")
+
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

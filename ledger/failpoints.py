@@ -21,6 +21,8 @@ NAMES: Final = frozenset(
         "deciding",
         "before-relay",
         "after-relay",
+        "before-attempt",
+        "after-attempt",
     }
 )
 

@@ -5,7 +5,7 @@ matched before percent-decoding, so that an encoded slash in an id stays in that
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route as StarletteRoute
 
 from keyledger.contract.commands import COMMANDS
 from keyledger.contract.errors import (
@@ -25,7 +25,7 @@ from keyledger.contract.errors import (
 )
 
 from .command_route import CommandRoute
-from .read_routes import ReadRoutes
+from .read_routes import Route
 from .wire import (
     Answered,
     Receive,
@@ -45,11 +45,13 @@ _USERS: Final = "users"
 class Application:
     """The whole HTTP API of a producer."""
 
-    def __init__(self, commands: CommandRoute, reads: ReadRoutes, files: Mapping[str, Answered]) -> None:
+    def __init__(
+        self, commands: CommandRoute, others: Sequence[Route], files: Mapping[str, Answered]
+    ) -> None:
         self._commands = commands
         self._files = files
         self._others = Starlette(
-            routes=[Route(path, endpoint, methods=methods) for path, endpoint, methods in reads.routes()],
+            routes=[StarletteRoute(path, endpoint, methods=methods) for path, endpoint, methods in others],
             exception_handlers={HTTPException: _as_problem, Problem: _as_problem},
         )
         self._others.router.redirect_slashes = False

@@ -34,6 +34,7 @@ from keyledger.lanes.replies import Replies
 from keyledger.ledger.connections import connect, open_pool
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.migrations import newest_revision
+from keyledger.ledger.sealing import Sealing
 from keyledger.ledger.shards import check_shards
 
 from .application import Application
@@ -42,11 +43,12 @@ from .credentials import Authenticator, OrganisationDirectory
 from .credentials.api_keys import ApiKeys
 from .credentials.tokens import Tokens
 from .published import published_files
-from .read_routes import ReadRoutes
+from .read_routes import ReadRoutes, Route
 from .readiness import Readiness
 from .recorded_lookup import RecordedLookup
 from .status import Statuses
 from .submitting import Submitting
+from .webhook_routes import WebhookRoutes
 from .wire import Answered
 
 BACKLOG: Final = 2048
@@ -117,9 +119,19 @@ class Producer:
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
         self.application = Application(
             CommandRoute(settings, authenticator, self.organisations, self.submitting),
-            ReadRoutes(authenticator, self.pool, statuses, self.readiness),
+            [
+                *ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes(),
+                *self._webhook_routes(authenticator),
+            ],
             files,
         )
+
+    def _webhook_routes(self, authenticator: Authenticator) -> list[Route]:
+        """None without a key to encrypt secrets with."""
+        key = self.settings.webhook_secret_key.get_secret_value()
+        if not key:
+            return []
+        return WebhookRoutes(self.settings, authenticator, self.pool, Sealing(key)).routes()
 
     async def _look_up_waiting(self, command_ids: list[str]) -> None:
         """Deliver what was answered while nobody listened."""

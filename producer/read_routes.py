@@ -26,6 +26,8 @@ from .wire import headers_of, identifier_in_path
 
 Result = TypeVar("Result")
 Endpoint = Callable[[Request], Awaitable[Response]]
+Route = tuple[str, Endpoint, list[str]]
+"""Path, endpoint, methods."""
 NUMBER_MAX: Final = 2**31 - 1
 _DIGITS: Final = re.compile(r"\d{1,10}", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -53,8 +55,8 @@ class ReadRoutes:
         self._statuses = statuses
         self._readiness = readiness
 
-    def routes(self) -> list[tuple[str, Endpoint, list[str]]]:
-        """Path, endpoint, methods."""
+    def routes(self) -> list[Route]:
+        """Its part of the application."""
         return [
             ("/users/{id}/PhysicalKeys", self._keys, ["GET"]),
             ("/users/{id}/PhysicalKeys/{number}", self._key, ["GET"]),
@@ -69,51 +71,53 @@ class ReadRoutes:
         user_id, organisation = await self._reader(request)
         query = request.query_params
         asked = KeyFilter(
-            _text(request, "orgId"),
-            _text(request, "orgName"),
-            _text(request, "q"),
-            _whole(query.get("after"), "after"),
+            query_text(request, "orgId"),
+            query_text(request, "orgName"),
+            query_text(request, "q"),
+            query_whole(query.get("after"), "after"),
         )
         page = await self._read(list_keys(self._pool, user_id, organisation, asked))
         if page is None:
             raise UnknownResource
-        return _json(200, {"keys": page[0], "total": page[1]})
+        return answer_json(200, {"keys": page[0], "total": page[1]})
 
     async def _key(self, request: Request) -> Response:
         user_id, organisation = await self._reader(request)
-        number = _whole(request.path_params["number"], "number")
+        number = query_whole(request.path_params["number"], "number")
         entry = await self._read(find_key(self._pool, user_id, organisation, number))
         if entry is None:
             raise UnknownResource
-        return _json(200, entry)
+        return answer_json(200, entry)
 
     async def _events(self, request: Request) -> Response:
         user_id, organisation = await self._reader(request)
-        after = _whole(request.query_params.get("after"), "after")
+        after = query_whole(request.query_params.get("after"), "after")
         page = await self._read(list_events(self._pool, user_id, organisation, after))
         if page is None:
             raise UnknownResource
-        return _json(200, {"events": page[0], "more": page[1]})
+        return answer_json(200, {"events": page[0], "more": page[1]})
 
     async def _command(self, request: Request) -> Response:
         actor = await self._actor(request)
         preferences = parse_prefer(_raw_headers(request).get(b"prefer"), 0.0)
-        status = await self._statuses.read(actor, _command_id(request), preferences.wait_s)
+        status = await self._statuses.read(actor, uuid_in_path(request), preferences.wait_s)
         headers = {"Preference-Applied": preferences.applied} if preferences.applied else {}
-        return _json(200, status, headers)
+        return answer_json(200, status, headers)
 
     async def _cancel(self, request: Request) -> Response:
         actor = await self._actor(request)
-        command_id = _command_id(request)
+        command_id = uuid_in_path(request)
         status = await self._statuses.cancel(actor, command_id)
-        return _json(202, status, {"Location": f"/commands/{command_id}", "Command-Id": command_id})
+        return answer_json(202, status, {"Location": f"/commands/{command_id}", "Command-Id": command_id})
 
     async def _health(self, _: Request) -> Response:
-        return _json(200, {"status": "ok"})
+        return answer_json(200, {"status": "ok"})
 
     async def _ready(self, _: Request) -> Response:
         report = await self._readiness.report()
-        return _json(200 if report["ready"] else 503, report, {} if report["ready"] else {"Retry-After": "1"})
+        return answer_json(
+            200 if report["ready"] else 503, report, {} if report["ready"] else {"Retry-After": "1"}
+        )
 
     async def _actor(self, request: Request) -> Actor:
         return await self._authenticator.actor(_raw_headers(request))
@@ -132,7 +136,7 @@ class ReadRoutes:
             raise Unavailable(retry_after_s=1) from error
 
 
-def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+def answer_json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     return Response(encode_body(body), status, headers, "application/json")
 
 
@@ -140,14 +144,14 @@ def _raw_headers(request: Request) -> dict[bytes, bytes]:
     return headers_of(request.scope)
 
 
-def _command_id(request: Request) -> str:
+def uuid_in_path(request: Request) -> str:
     command_id: str = request.path_params["id"]
     if not _UUID.fullmatch(command_id):
         raise UnknownResource
     return command_id.lower()
 
 
-def _whole(text: str | None, field: str) -> int:
+def query_whole(text: str | None, field: str) -> int:
     if text is None:
         return 0
     if not _DIGITS.fullmatch(text):
@@ -155,7 +159,7 @@ def _whole(text: str | None, field: str) -> int:
     return min(int(text), NUMBER_MAX)
 
 
-def _text(request: Request, field: str) -> str | None:
+def query_text(request: Request, field: str) -> str | None:
     text = request.query_params.get(field)
     if text is None:
         return None

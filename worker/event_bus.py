@@ -43,7 +43,7 @@ class EventBus:
         """What the checkpoint says: a broker cannot be asked."""
         return checkpoint.position
 
-    def pass_on(self, events: list[LoggedEvent]) -> None:
+    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:  # noqa: ARG002
         """Publish, and wait for the confirmations where the broker gives them."""
         try:
             producer = self._connected()

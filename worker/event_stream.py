@@ -42,7 +42,7 @@ class EventStream:
             return last
         return max(checkpoint.starts_after, position_before_newest(connection, newest, self._length))
 
-    def pass_on(self, events: list[LoggedEvent]) -> None:
+    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:  # noqa: ARG002
         """Append those that the stream does not have."""
         arguments: list[str | bytes | int] = [self._length]
         for event in events:

@@ -23,15 +23,20 @@ from keyledger.contract.wakeups import DRAIN_QUEUE, DRAIN_TASK, celery_settings,
 from keyledger.lanes.connections import connect, connect_listener
 from keyledger.lanes.holding import BatchLimits, Shard
 from keyledger.ledger.connections import connect as connect_ledger
-from keyledger.ledger.connections import connect_writer
+from keyledger.ledger.connections import connect_writer, open_pool
 from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
+from keyledger.ledger.sealing import Sealing
 from keyledger.ledger.shards import Report, check_shards, note_report
 
+from .attempting import Attempting
+from .delivering import Deliverer, DelivererParts
+from .delivery_rules import Schedule
 from .drain import Drain, DrainParts, RecorderPool
 from .event_bus import EventBus
 from .event_stream import EventStream
+from .fan_out import FanOut
 from .relaying import Consumer, Relay
 from .sweeping import Sweeper
 
@@ -79,6 +84,7 @@ class Worker:
             report=self._report,
         )
         self._report_connection: Any = None
+        self.deliverer = self._deliverer()
         self.relays = [self._relay(consumer) for consumer in self._consumers(client)]
 
     def drain(self, shard: int) -> int:
@@ -107,6 +113,30 @@ class Worker:
         yield EventStream(client, length=settings.event_stream_length, source=settings.event_source)
         if settings.event_bus_url is not None:
             yield EventBus(settings.event_bus_url, source=settings.event_source)
+        if self.deliverer is not None:
+            yield FanOut(self.deliverer.wake)
+
+    def _deliverer(self) -> Deliverer | None:
+        """None without a key: then there can be no endpoints either."""
+        settings = self.settings
+        key = settings.webhook_secret_key.get_secret_value()
+        if not key:
+            return None
+        return Deliverer(
+            DelivererParts(
+                lambda: open_pool(settings.database_url, application="keyledger-deliverer", size=2),
+                lambda: Attempting(
+                    allows_private=settings.webhook_allows_private, timeout_s=settings.webhook_timeout_s
+                ),
+                Sealing(key),
+                Schedule(settings.webhook_retry_delays_s, settings.webhook_disable_after_s),
+                settings.event_source,
+                settings.webhook_attempts_at_once,
+                settings.webhook_allows_private,
+                self.stopping,
+                self.parts.failpoints,
+            )
+        )
 
     def _relay(self, consumer: Consumer) -> Relay:
         return Relay(
@@ -125,6 +155,8 @@ class Worker:
         """Let drains end after the batch they are at, and relays after their chunk."""
         self.stopping.set()
         self.tell_relays()
+        if self.deliverer is not None:
+            self.deliverer.wake()
 
     def _new_recorder(self) -> Recorder:
         connection = connect_writer(
@@ -163,6 +195,8 @@ def build(settings: Settings) -> Worker:
             worker.sweeper.start()
             for relay in worker.relays:
                 relay.start()
+            if worker.deliverer is not None:
+                worker.deliverer.start()
 
         def stop(self, _: object) -> None:
             worker.stop()

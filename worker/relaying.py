@@ -53,8 +53,9 @@ class Consumer(Protocol):
     def reached(self, connection: psycopg.Connection, checkpoint: Checkpoint, newest: int) -> int:
         """The position up to which it has everything."""
 
-    def pass_on(self, events: list[LoggedEvent]) -> None:
-        """Give it these events; returns when it has them safely, raises when that is not sure."""
+    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:
+        """Give it these events, in the transaction of its checkpoint; returns when it has them safely, raises
+        when that is not sure."""
 
     def close(self) -> None:
         """Give up its connection, if it has one of its own."""
@@ -130,7 +131,7 @@ class Relay(threading.Thread):
             if not events:
                 return 0
             self._failpoints.hit("before-relay")
-            self._consumer.pass_on(events)
+            self._consumer.pass_on(connection, events)
             self._failpoints.hit("after-relay")
             move_consumer(connection, self._consumer.name, events[-1].position)
         return len(events)

@@ -1,0 +1,51 @@
+"""What an endpoint is sent: the event in the endpoint's format, with the event before it in the same lane.
+
+`previous` is the id of the event that came before in the lane of endpoint × user; a receiver that has never
+seen it has missed something. `eventbridge` is the envelope that SmartphoneKey partners receive today
+(field names: Amazon EventBridge, "Events", as that API documents its webhooks).
+"""
+
+from typing import Any, Final
+
+import orjson
+
+from .logged_event import LoggedEvent, rfc3339
+
+FORMATS: Final = ("cloudevents", "eventbridge")
+CONTENT_TYPES: Final = {"cloudevents": "application/cloudevents+json", "eventbridge": "application/json"}
+
+
+def webhook_body(event: LoggedEvent, previous: str | None, format_: str, source: str) -> bytes:
+    """The body of one delivery."""
+    if format_ == "eventbridge":
+        return orjson.dumps(_event_bridge(event, previous))
+    document = event.cloud_event(source)
+    if previous is not None:
+        document["previous"] = previous
+    return orjson.dumps(document)
+
+
+def _event_bridge(event: LoggedEvent, previous: str | None) -> dict[str, Any]:
+    detail: dict[str, Any] = {
+        "partnerId": event.organisation,
+        "aggregateType": "user",
+        "aggregateId": event.user_id,
+        "version": event.version,
+        "timestamp": event.time_ms,
+        "data": {"type": event.type, **event.data, "commandId": event.command_id},
+    }
+    if event.version is None:
+        del detail["version"]
+    if previous is not None:
+        detail["previous"] = previous
+    return {
+        "version": "0",
+        "id": event.id,
+        "source": "spk.api",
+        "detail-type": event.type,
+        "time": rfc3339(event.time_ms),
+        "region": "",
+        "account": "",
+        "resources": [],
+        "detail": detail,
+    }

@@ -1,0 +1,87 @@
+"""What follows from an attempt: pure functions from a delivery, its endpoint and an answer.
+
+The schedule belongs to an event that is refused while its endpoint otherwise works. When everything to an
+endpoint fails its circuit opens: no attempts are spent, one probe runs on the schedule, and the first
+success makes all its lanes due. No clock and no randomness: both are arguments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from keyledger.ledger.delivering import Delivery, DueEndpoint, Health
+
+FAILURES_TO_OPEN: Final = 10
+GONE: Final = 410
+BLOCKED_MS: Final = 3_600_000
+JITTER: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The delays between attempts, and how long an endpoint may fail before it is disabled."""
+
+    delays_s: Sequence[float]
+    disable_after_s: float
+
+    def delay_ms(self, attempts: int, chance: float) -> int:
+        """How long to wait after so many attempts (1 …); `chance` is in [0, 1)."""
+        delay_s = self.delays_s[min(attempts, len(self.delays_s)) - 1]
+        return int(delay_s * 1000 * (1 + JITTER * chance))
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What becomes of a delivery."""
+
+    state: str
+    attempts: int
+    due_ms: int
+    blocks_until_ms: int | None = None
+
+
+def follow(
+    delivery: Delivery,
+    *,
+    is_success: bool,
+    is_probe: bool,
+    retry_after_s: int | None,
+    schedule: Schedule,
+    now_ms: int,
+    chance: float,
+) -> Followed:
+    """The delivery after an attempt. A probe of an endpoint that fails altogether spends nothing."""
+    if is_success:
+        return Followed("delivered", delivery.attempts + 1, now_ms)
+    if is_probe:
+        return Followed("pending", delivery.attempts, now_ms)
+    attempts = delivery.attempts + 1
+    if attempts > len(schedule.delays_s):
+        return Followed("exhausted", attempts, now_ms)
+    wait_ms = max(schedule.delay_ms(attempts, chance), (retry_after_s or 0) * 1000)
+    return Followed("pending", attempts, now_ms + wait_ms, delivery.created_ms + BLOCKED_MS)
+
+
+def health_after(
+    before: DueEndpoint | Health,
+    *,
+    is_success: bool,
+    status: int | None,
+    retry_after_s: int | None,
+    schedule: Schedule,
+    now_ms: int,
+    chance: float,
+) -> Health:
+    """The endpoint after an attempt."""
+    if is_success:
+        return Health()
+    failures = before.failures + 1
+    since_ms = before.failing_since_ms or now_ms
+    if status == GONE:
+        return Health(failures, since_ms, None, "it answered 410 Gone")
+    if now_ms - since_ms >= schedule.disable_after_s * 1000:
+        return Health(failures, since_ms, None, f"it failed for {schedule.disable_after_s / 3600:.0f} hours")
+    if failures < FAILURES_TO_OPEN:
+        return Health(failures, since_ms)
+    wait_ms = schedule.delay_ms(failures - FAILURES_TO_OPEN + 1, chance)
+    return Health(failures, since_ms, now_ms + max(wait_ms, (retry_after_s or 0) * 1000))

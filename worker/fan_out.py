@@ -1,0 +1,37 @@
+"""The webhook fan-out as a consumer of the log: its effect is in SQL, with its checkpoint."""
+
+from collections.abc import Callable
+from typing import Final
+
+import psycopg
+
+from keyledger.contract.logged_event import LoggedEvent
+from keyledger.ledger.consuming import Checkpoint
+from keyledger.ledger.fan_out import fan_out
+
+CONSUMER: Final = "webhooks"
+
+
+class FanOut:
+    """Makes deliveries, and tells the deliverer."""
+
+    name = CONSUMER
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def begins_after(self, newest: int) -> int:
+        """Endpoints get what comes after they were made, so the past need not be looked at."""
+        return newest
+
+    def reached(self, connection: psycopg.Connection, checkpoint: Checkpoint, newest: int) -> int:  # noqa: ARG002
+        """What the checkpoint says."""
+        return checkpoint.position
+
+    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:
+        """Fan out in the relay's transaction."""
+        if fan_out(connection, events):
+            self._wake()
+
+    def close(self) -> None:
+        """It has nothing of its own."""
