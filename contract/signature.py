@@ -6,7 +6,6 @@ arguments.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ def parse_secret(text: str) -> bytes:
         raise ValueError(f"a secret starts with {SECRET_PREFIX}")
     try:
         raw = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValueError(f"after {SECRET_PREFIX} a secret is base64") from error
     if not SECRET_BYTES_MIN <= len(raw) <= SECRET_BYTES_MAX:
         raise ValueError(f"a secret has {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 import structlog
@@ -116,6 +116,7 @@ class Sending:
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: dict[str, int] = {}
         self._shares: dict[str, float] = {}
+        self._health: dict[str, Health] = {}
         self._done: list[tuple[DueEndpoint, Delivery, Attempt]] = []
 
     async def step(self) -> bool:
@@ -125,6 +126,7 @@ class Sending:
         if free <= 0:
             return False
         endpoints = {endpoint.id: endpoint for endpoint in await due_endpoints(self._pool)}
+        self._health |= {id_: _health(endpoint) for id_, endpoint in endpoints.items()}
         wanted = {id_: min(free, self._room(endpoint)) for id_, endpoint in endpoints.items()}
         wanted = {id_: room for id_, room in wanted.items() if room > 0}
         if not wanted:
@@ -203,36 +205,30 @@ class Sending:
         now_ms = time.time_ns() // 1_000_000
         for endpoint, delivery, attempt in done:
             chance = random.random()
-            before = health.get(endpoint.id, endpoint)
-            facts = {"is_success": attempt.is_success, "retry_after_s": attempt.retry_after_s}
-            followed = follow(
-                delivery,
-                is_probe=before.probe_ms is not None,
-                schedule=self._parts.schedule,
-                now_ms=now_ms,
-                chance=chance,
-                **facts,  # type: ignore[arg-type]
-            )
-            after = health_after(
-                before,
-                status=attempt.status,
-                schedule=self._parts.schedule,
-                now_ms=now_ms,
-                chance=chance,
-                **facts,  # type: ignore[arg-type]
-            )
-            if attempt.is_success and endpoint.probe_ms is not None:
+            before = self._health[endpoint.id]
+            facts: dict[str, Any] = {
+                "is_success": attempt.is_success,
+                "retry_after_s": attempt.retry_after_s,
+                "schedule": self._parts.schedule,
+                "now_ms": now_ms,
+                "chance": chance,
+            }
+            is_open = before.probe_ms is not None
+            followed = follow(delivery, is_probe=is_open, **facts)
+            # What was on its way when the circuit opened is no probe, and says nothing new when it fails.
+            is_news = attempt.is_success or not is_open or endpoint.probe_ms is not None
+            after = health_after(before, status=attempt.status, **facts) if is_news else before
+            if attempt.is_success and is_open:
                 recovered.add(endpoint.id)
             if after.reason:
                 log.error("an endpoint was disabled", endpoint=endpoint.id, reason=after.reason)
-            health[endpoint.id] = after
+            if after != before:
+                health[endpoint.id] = self._health[endpoint.id] = after
             results.append(
                 Result(delivery, _row(attempt), followed.state, followed.attempts, followed.due_ms,
                        followed.blocks_until_ms)
             )  # fmt: skip
-        unchanged = {endpoint.id for endpoint, _, _ in done if health[endpoint.id] == _health(endpoint)}
-        changed = {id_: state for id_, state in health.items() if id_ not in unchanged}
-        await record_results(self._pool, results, changed, recovered)
+        await record_results(self._pool, results, health, recovered)
         return True
 
 

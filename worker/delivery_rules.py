@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from keyledger.ledger.delivering import Delivery, DueEndpoint, Health
+from keyledger.ledger.delivering import Delivery, Health
 
 FAILURES_TO_OPEN: Final = 10
 GONE: Final = 410
@@ -63,7 +63,7 @@ def follow(
 
 
 def health_after(
-    before: DueEndpoint | Health,
+    before: Health,
     *,
     is_success: bool,
     status: int | None,
@@ -76,7 +76,7 @@ def health_after(
     if is_success:
         return Health()
     failures = before.failures + 1
-    since_ms = before.failing_since_ms or now_ms
+    since_ms = now_ms if before.failing_since_ms is None else before.failing_since_ms
     if status == GONE:
         return Health(failures, since_ms, None, "it answered 410 Gone")
     if now_ms - since_ms >= schedule.disable_after_s * 1000:

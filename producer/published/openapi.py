@@ -5,6 +5,7 @@ from typing import Any
 from .paths import paths
 from .responses import all_headers
 from .schemas import schemas
+from .webhook_paths import webhook_schemas
 
 _DESCRIPTION = """
 Organisations hand out physical keys to users; every key gets a number, per user: 1, 2, 3 …, without gaps and
@@ -40,12 +41,13 @@ def document(version: str) -> dict[str, Any]:
         "tags": [
             {"name": "commands", "description": "What producers ask for, and what became of it."},
             {"name": "keys", "description": "What a user has."},
+            {"name": "webhooks", "description": "Where completions are sent, and what became of that."},
             {"name": "service", "description": "The service itself."},
         ],
         "security": [{"token": [], "apiKey": []}, {"token": []}, {"apiKey": []}],
         "paths": paths(),
         "components": {
-            "schemas": schemas(),
+            "schemas": {**schemas(), **webhook_schemas()},
             "headers": all_headers(),
             "securitySchemes": {
                 "token": {

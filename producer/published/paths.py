@@ -7,6 +7,7 @@ from keyledger.contract.commands import COMMANDS
 from .parameters import COMMAND_ID, IDEMPOTENCY_KEY, NUMBER, PREFER, REQUEST_ID, USER_ID, WHOLE, query
 from .responses import answered, errors, headers
 from .schemas import PLAIN, ref
+from .webhook_paths import webhook_paths
 
 Operation = dict[str, Any]
 
@@ -60,6 +61,7 @@ def paths() -> dict[str, Any]:
         },
         "/commands/{commandId}": {"get": _status()},
         "/commands/{commandId}/cancel": {"post": _cancel()},
+        **webhook_paths(),
         **_operations(),
     }
 
@@ -197,6 +199,14 @@ def _operations() -> dict[str, Any]:
                 "operationId": "openapi",
                 "summary": "This document",
                 "responses": {"200": answered("OpenAPI 3.1.", {"type": "object"}), **errors(405)},
+            }
+        },
+        "/asyncapi.json": {
+            "get": unsecured
+            | {
+                "operationId": "asyncapi",
+                "summary": "What the event stream and the event bus carry",
+                "responses": {"200": answered("AsyncAPI 3.0.", {"type": "object"}), **errors(405)},
             }
         },
         "/docs": {

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.deployment import Deployment, log_of
+from tests.receiver import receiver
 from tests.service import Client
 from tests.waiting import wait_until
 
@@ -63,6 +64,24 @@ def test_a_worker_killed_while_it_relays_skips_and_doubles_nothing(deployed: Dep
     wait_until(lambda: deployed.redis.xlen("keyledger:events") == 30, what="all events in the stream")
     logged = [f"{position}-0".encode() for (position,) in deployed.ledger.execute(LOGGED)]
     assert logged == [id_ for id_, _ in deployed.redis.xrange("keyledger:events")]
+
+
+@pytest.mark.parametrize("step", ["before-attempt", "after-attempt"])
+def test_a_worker_killed_around_a_delivery_loses_none(deployed: Deployment, step: str) -> None:
+    """F1, around delivery: its lane is due again when the lease ends; each event comes at least once."""
+    with receiver() as inbox:
+        hooks = {"webhook_secret_key": "k" * 32, "webhook_allows_private": "true"}
+        deployed.start_producer(**hooks)
+        doomed = deployed.start_worker(**QUICK, **hooks, failpoints=f"{step}=kill")
+        made = deployed.client.http.post("/webhooks", json={"url": inbox.url, "events": ["*"]})
+        assert 201 == made.status_code
+        deployed.client.create("ada", Prefer="respond-async")
+        wait_until(lambda: doomed.exit_code is not None, 15, what="the worker to die")
+        deployed.start_worker(**QUICK, **hooks)
+        deployed.client.add("ada")
+        wait_until(lambda: len({came.id for came in inbox.came}) == 2, 45, what="both events")
+        first_seen = list(dict.fromkeys(event["type"] for event in inbox.events("ada")))
+        assert ["UserCreated", "PhysicalKeyAdded"] == first_seen
 
 
 def test_a_worker_frozen_past_its_lease_cannot_commit_when_it_wakes(deployed: Deployment) -> None:
