@@ -20,9 +20,9 @@ class FanOut:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
 
-    def begins_after(self, newest: int) -> int:
-        """Endpoints get what comes after they were made, so the past need not be looked at."""
-        return newest
+    def begins_after(self, newest: int) -> int:  # noqa: ARG002 - as the protocol has it
+        """With the log; but the migration that made endpoints possible has said where already."""
+        return 0
 
     def reached(self, connection: psycopg.Connection, checkpoint: Checkpoint, newest: int) -> int:  # noqa: ARG002
         """What the checkpoint says."""

@@ -109,8 +109,14 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("attempts_delivery_id_idx"), "attempts", ["delivery_id"], unique=False)
+    # Before any endpoint exists, so that none can miss an event, and the past need not be read.
+    op.execute(
+        "INSERT INTO consumers (name, position, starts_after) "
+        "SELECT 'webhooks', coalesce(max(position), 0), coalesce(max(position), 0) FROM events"
+    )
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM consumers WHERE name = 'webhooks'")
     for table in ("attempts", "deliveries", "delivery_lanes", "endpoints"):
         op.drop_table(table)
