@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Any, Final, TypeVar
 
 from psycopg import Error
+from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.requests import Request
 from starlette.responses import Response
@@ -193,6 +194,8 @@ async def _body(request: Request) -> Any:
 async def _asked(asking: Awaitable[Result]) -> Result:
     try:
         return await asking
+    except ForeignKeyViolation:
+        raise Forbidden("Webhooks belong to registered organisations; this one is not known") from None
     except (Error, PoolTimeout) as error:
         raise Unavailable(retry_after_s=1) from error
 

@@ -31,13 +31,14 @@ from keyledger.ledger.sealing import Sealing
 from keyledger.ledger.shards import Report, check_shards, note_report
 
 from .attempting import Attempting
-from .delivering import Deliverer, DelivererParts
+from .delivering import Deliverer
 from .delivery_rules import Schedule
 from .drain import Drain, DrainParts, RecorderPool
 from .event_bus import EventBus
 from .event_stream import EventStream
 from .fan_out import FanOut
 from .relaying import Consumer, Relay
+from .sending import DelivererParts
 from .sweeping import Sweeper
 
 RELAY_TRANSACTION_MS: Final = 5_000

@@ -173,6 +173,16 @@ def test_an_endpoint_that_cannot_be_one_is_refused(client: Client, body: Any, fi
     assert (400, field) == (answer.status_code, answer.json()["details"][0]["field"])
 
 
+def test_an_unknown_organisation_has_no_webhooks(service: Service) -> None:
+    """A token may name one that nobody registered."""
+    token = service.command("token", "mint", "--org", "nobody").stdout.strip()
+    with httpx.Client(
+        base_url=service.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False
+    ) as stranger:
+        answer = stranger.post("/webhooks", json={"url": "http://127.0.0.1:9/x", "events": ["*"]})
+    assert (403, True) == (answer.status_code, "registered" in answer.json()["message"])
+
+
 def test_another_organisation_s_webhooks_are_not_found(service: Service, client: Client) -> None:
     """Neither shown nor changed nor deleted."""
     made = endpoint(client, "http://127.0.0.1:9/x")

@@ -1,0 +1,210 @@
+"""What a deliverer is sending now, and how much of it each endpoint may be.
+
+Guarantee: each endpoint has its own share of what runs at once; the share grows while it goes well and is
+halved when the receiver cannot keep up, and an endpoint that fails altogether is probed by one delivery.
+"""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from keyledger.contract.endpoint_url import parse_endpoint_url
+from keyledger.contract.signature import signature_headers
+from keyledger.contract.webhook_body import CONTENT_TYPES, webhook_body
+from keyledger.ledger.delivering import (
+    Delivery,
+    DueEndpoint,
+    Health,
+    Result,
+    due_endpoints,
+    record_results,
+    take_deliveries,
+)
+from keyledger.ledger.failpoints import Failpoints
+from keyledger.ledger.sealing import CannotUnseal, Sealing
+
+from .attempting import Attempt, Attempting
+from .delivery_rules import Schedule, follow, health_after
+
+SHARE_FIRST: Final = 8.0
+SHARE_MAX: Final = 32.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class DelivererParts:
+    """What a deliverer works with."""
+
+    open_pool: Callable[[], AsyncConnectionPool]
+    open_attempting: Callable[[], Attempting]
+    sealing: Sealing
+    schedule: Schedule
+    source: str
+    at_once: int
+    allows_private: bool
+    stopping: threading.Event
+    failpoints: Failpoints
+
+
+class Sending:
+    """What is being sent now, and how much of it each endpoint may be."""
+
+    def __init__(
+        self, parts: DelivererParts, pool: AsyncConnectionPool, attempting: Attempting, bell: asyncio.Event
+    ) -> None:
+        self._parts = parts
+        self._pool = pool
+        self._attempting = attempting
+        self._bell = bell
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[str, int] = {}
+        self._shares: dict[str, float] = {}
+        self._health: dict[str, Health] = {}
+        self._done: list[tuple[DueEndpoint, Delivery, Attempt]] = []
+
+    async def step(self) -> bool:
+        """Record what has ended, take what is due and start it; returns whether there was anything."""
+        recorded = await self._record()
+        free = self._parts.at_once - len(self._tasks)
+        if free <= 0:
+            return False
+        endpoints = {endpoint.id: endpoint for endpoint in await due_endpoints(self._pool)}
+        self._health |= {id_: _health(endpoint) for id_, endpoint in endpoints.items()}
+        wanted = self._wanted(list(endpoints.values()), free)
+        if not wanted:
+            return recorded
+        taken = await take_deliveries(self._pool, wanted)
+        for delivery in taken:
+            self._start(endpoints[delivery.endpoint_id], delivery)
+        return recorded or bool(taken)
+
+    async def stop(self) -> None:
+        """Give up what runs: its lanes are due again when their lease ends."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(psycopg.Error, PoolTimeout):
+            await self._record()
+
+    def _wanted(self, endpoints: list[DueEndpoint], free: int) -> dict[str, int]:
+        """How many to take for each endpoint. In a new order each time, so that when not all can be served
+        none is always the last."""
+        random.shuffle(endpoints)
+        wanted: dict[str, int] = {}
+        for endpoint in endpoints:
+            room = min(free, self._room(endpoint))
+            if room > 0:
+                wanted[endpoint.id] = room
+                free -= room
+        return wanted
+
+    def _room(self, endpoint: DueEndpoint) -> int:
+        """How many more may run for an endpoint; a probe runs alone."""
+        share = 1 if endpoint.probe_ms is not None else int(self._shares.get(endpoint.id, SHARE_FIRST))
+        return share - self._running.get(endpoint.id, 0)
+
+    def _start(self, endpoint: DueEndpoint, delivery: Delivery) -> None:
+        self._running[endpoint.id] = self._running.get(endpoint.id, 0) + 1
+        task = asyncio.create_task(self._send(endpoint, delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, endpoint: DueEndpoint, delivery: Delivery) -> None:
+        try:
+            attempt = await self._attempt(endpoint, delivery)
+            self._done.append((endpoint, delivery, attempt))
+            self._adjust(endpoint.id, attempt)
+        finally:
+            self._running[endpoint.id] -= 1
+            if self._running[endpoint.id] == 0:
+                del self._running[endpoint.id]
+            self._bell.set()
+
+    async def _attempt(self, endpoint: DueEndpoint, delivery: Delivery) -> Attempt:
+        parts, now_ms = self._parts, time.time_ns() // 1_000_000
+        try:
+            secrets = [parts.sealing.unseal(endpoint.secret)]
+            if endpoint.old_secret is not None and now_ms < endpoint.old_secret_until_ms:
+                secrets.append(parts.sealing.unseal(endpoint.old_secret))
+            url = parse_endpoint_url(
+                endpoint.url, allows_http=parts.allows_private, allows_private=parts.allows_private
+            )
+        except (CannotUnseal, ValueError) as error:
+            log.warning("an endpoint cannot be delivered to", endpoint=endpoint.id, error=str(error))
+            return Attempt(now_ms, {}, None, "endpoint", str(error).encode(), None)
+        body = webhook_body(delivery.event, delivery.previous, endpoint.format, parts.source)
+        headers = signature_headers(delivery.event.id, now_ms // 1000, body, secrets)
+        headers["content-type"] = CONTENT_TYPES[endpoint.format]
+        parts.failpoints.hit("before-attempt")
+        attempt = await self._attempting.post(url, headers, body)
+        parts.failpoints.hit("after-attempt")
+        return attempt
+
+    def _adjust(self, endpoint_id: str, attempt: Attempt) -> None:
+        """More at once while it goes well, half as much when the receiver cannot keep up."""
+        share = self._shares.get(endpoint_id, SHARE_FIRST)
+        if attempt.is_success:
+            self._shares[endpoint_id] = min(SHARE_MAX, share + 1 / share)
+        elif attempt.status == 429 or attempt.error == "timeout":
+            self._shares[endpoint_id] = max(1.0, share / 2)
+
+    async def _record(self) -> bool:
+        """Write what has ended, all in one transaction; results that cannot be written are sent again."""
+        done, self._done = self._done, []
+        if not done:
+            return False
+        results: list[Result] = []
+        health: dict[str, Health] = {}
+        recovered: set[str] = set()
+        now_ms = time.time_ns() // 1_000_000
+        for endpoint, delivery, attempt in done:
+            chance = random.random()
+            before = self._health[endpoint.id]
+            facts: dict[str, Any] = {
+                "is_success": attempt.is_success,
+                "retry_after_s": attempt.retry_after_s,
+                "schedule": self._parts.schedule,
+                "now_ms": now_ms,
+                "chance": chance,
+            }
+            is_open = before.probe_ms is not None
+            followed = follow(delivery, is_probe=is_open, **facts)
+            # What was on its way when the circuit opened is no probe, and says nothing new when it fails.
+            is_news = attempt.is_success or not is_open or endpoint.probe_ms is not None
+            after = health_after(before, status=attempt.status, **facts) if is_news else before
+            if attempt.is_success and is_open:
+                recovered.add(endpoint.id)
+            if after.reason:
+                log.error("an endpoint was disabled", endpoint=endpoint.id, reason=after.reason)
+            if after != before:
+                health[endpoint.id] = self._health[endpoint.id] = after
+            results.append(
+                Result(delivery, _row(attempt), followed.state, followed.attempts, followed.due_ms,
+                       followed.blocks_until_ms)
+            )  # fmt: skip
+        await record_results(self._pool, results, health, recovered)
+        return True
+
+
+def _health(endpoint: DueEndpoint) -> Health:
+    return Health(endpoint.failures, endpoint.failing_since_ms, endpoint.probe_ms)
+
+
+def _row(attempt: Attempt) -> dict[str, object]:
+    return {
+        "started_ms": attempt.started_ms,
+        "phases_ms": attempt.phases_ms,
+        "status": attempt.status,
+        "error": attempt.error,
+        "excerpt": attempt.excerpt.hex(),
+    }
