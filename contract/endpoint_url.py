@@ -18,7 +18,9 @@ _VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]+")
 _HOST: Final = re.compile(
     r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*"
 )
-_LOOKS_NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*", re.ASCII)
+_ENDS_IN_NUMBER: Final = re.compile(r"(.*\.)?(0x[0-9a-f]*|\d+)", re.ASCII)
+"""Lenient parsers read such a host as an IPv4 address; no top-level domain is a number."""
+_AFTER_BRACKET: Final = re.compile(r"(:\d*)?", re.ASCII)
 _INTERNAL_ENDINGS: Final = (".localhost", ".local", ".internal", ".home.arpa")
 
 REFUSED: Final = tuple(
@@ -122,17 +124,24 @@ def parse_endpoint_url(text: str, *, allows_http: bool, allows_private: bool) ->
     if port == 0:
         raise ValueError("must be a URL with a host and a port from 1 to 65535")
     host = (parts.hostname or "").removesuffix(".")
-    _check_host(host, is_literal=parts.netloc.startswith("["), allows_private=allows_private)
+    is_literal = parts.netloc.startswith("[")
+    if is_literal and not _AFTER_BRACKET.fullmatch(parts.netloc.rpartition("]")[2]):
+        raise ValueError("must have nothing but a port after the address in brackets")
+    _check_host(host, is_literal=is_literal, allows_private=allows_private)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return EndpointUrl(text, parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme], target)
 
 
 def _check_host(host: str, *, is_literal: bool, allows_private: bool) -> None:
-    if is_literal or _LOOKS_NUMERIC.fullmatch(host):
+    if "%" in host:
+        raise ValueError("must have a host without %: no zone, and a name in plain letters")
+    if is_literal or _ENDS_IN_NUMBER.fullmatch(host):
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            raise ValueError("must name its host, or write its address in full: 203.0.114.7") from None
+            raise ValueError(
+                "must name its host, or write its address in full: dotted decimal, or IPv6 in brackets"
+            ) from None
         reason = refusal(str(address))
         if reason is not None and not allows_private:
             raise ValueError(f"must be a public address; {host} is not: {reason}")
