@@ -3,7 +3,7 @@
 Guarantee: it ends within its time, body included; it reads no more of an answer than its cap, decoded; it
 follows no redirect and heeds no proxy of the environment; and it dials only an address that it has checked
 itself, so that a name which changes its address (DNS rebinding) leads nowhere. Whatever the receiver does,
-the result is a value, never an exception.
+the result is a value, never an exception. Not promised: that a receiver without a result did not act on it.
 """
 
 import asyncio
@@ -14,10 +14,12 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
 from importlib.metadata import version
 from typing import Any, Final
 
 import httpcore
+import structlog
 
 from keyledger.contract.endpoint_url import EndpointUrl
 
@@ -27,7 +29,7 @@ READ_MAX: Final = 64 * 1024
 EXCERPT_MAX: Final = 4 * 1024
 RETRY_AFTER_MAX_S: Final = 86_400
 KEPT_ALIVE_S: Final = 10.0
-CONNECTIONS_MAX: Final = 256
+IDLE_MAX: Final = 256
 _INFLATE_STEP: Final = 8 * 1024
 
 _ERRORS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -40,6 +42,8 @@ _ERRORS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (httpcore.ProtocolError, "protocol"),
     (OSError, "connect"),
 )
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,10 @@ class Attempting:
         backend = CheckedBackend(allows_private, resolve, dial)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or ssl.create_default_context(),
-            max_connections=CONNECTIONS_MAX,
+            # A request that gives up while it queues for a connection can lose the pool that place for ever:
+            # nothing queues here, the caller bounds what runs at once.
+            max_connections=None,
+            max_keepalive_connections=IDLE_MAX,
             keepalive_expiry=KEPT_ALIVE_S,
             network_backend=backend,
         )
@@ -92,24 +99,27 @@ class Attempting:
             async with asyncio.timeout(self._timeout_s):
                 await self._exchange(url, headers, body, progress)
         except Refused as error:
-            progress.fail("refused-address", str(error))
+            # The endpoint's owner reads excerpts, and must not learn our names' addresses from them.
+            log.warning("an address was refused", error=str(error))
+            progress.fail("refused-address", "")
         except Unresolved as error:
             progress.fail("dns", str(error))
         except Exception as error:
-            known = (name for kind, name in _ERRORS if isinstance(error, kind))
-            cause = "tls" if isinstance(error.__cause__ or error.__context__, ssl.SSLError) else None
-            progress.fail(cause or next(known, "protocol"), str(error))
+            known = next((name for kind, name in _ERRORS if isinstance(error, kind)), "protocol")
+            is_tls = known == "connect" and progress.has_tls_failed
+            progress.fail("tls" if is_tls else known, str(error))
         return progress.attempt()
 
     async def _exchange(
         self, url: EndpointUrl, headers: dict[str, str], body: bytes, progress: "_Progress"
     ) -> None:
-        sent = headers | {
+        own = {
             "host": url.origin.partition("://")[2],
             "user-agent": self._agent,
             "accept-encoding": "identity",
             "content-length": str(len(body)),
         }
+        sent = {name: value for name, value in headers.items() if name.lower() not in own} | own
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
         token = PHASE_ENDED.set(progress.ended)
         try:
@@ -138,6 +148,7 @@ class _Progress:
         self._error: str | None = None
         self._retry_after_s: int | None = None
         self.excerpt = b""
+        self.has_tls_failed = False
 
     def ended(self, phase: str) -> None:
         """A phase ended here; the next one begins."""
@@ -148,6 +159,8 @@ class _Progress:
     async def trace(self, event: str, _: Any) -> None:
         if event == "connection.start_tls.complete":
             self.ended("tls")
+        elif event == "connection.start_tls.failed":
+            self.has_tls_failed = True
 
     def answered(self, status: int, retry_after_s: int | None) -> None:
         self._status, self._retry_after_s = status, retry_after_s
@@ -169,11 +182,12 @@ class _Progress:
 
 
 async def _read(response: httpcore.Response, progress: _Progress) -> bytes:
-    """The beginning of the answer, decoded; what is past the cap is not read."""
+    """The beginning of the answer, decoded; what is past the cap, decoded or not, is not read."""
     encodings = [value for name, value in response.headers if name.lower() == b"content-encoding"]
     inflate = zlib.decompressobj(47) if encodings and encodings[0].lower() in (b"gzip", b"deflate") else None
-    read = 0
+    read = received = 0
     async for chunk in response.aiter_stream():
+        received += len(chunk)
         rest = chunk
         while rest and read < READ_MAX:
             if inflate is None:
@@ -186,7 +200,7 @@ async def _read(response: httpcore.Response, progress: _Progress) -> bytes:
                 rest = inflate.unconsumed_tail
             read += len(piece)
             progress.excerpt += piece[: EXCERPT_MAX - len(progress.excerpt)]
-        if read >= READ_MAX:
+        if max(read, received) >= READ_MAX:
             break
     return progress.excerpt
 
@@ -196,7 +210,8 @@ def _retry_after_s(headers: list[tuple[bytes, bytes]], now_ms: int) -> int | Non
     value = next((value for name, value in headers if name.lower() == b"retry-after"), b"").decode("latin-1")
     if value.isascii() and value.isdigit():
         return min(int(value[:9]), RETRY_AFTER_MAX_S)
-    with suppress(ValueError, TypeError):
-        at_s = email.utils.parsedate_to_datetime(value).timestamp()
+    with suppress(ValueError, TypeError, OverflowError):
+        at = email.utils.parsedate_to_datetime(value)
+        at_s = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
         return max(0, min(int(at_s - now_ms / 1000), RETRY_AFTER_MAX_S))
     return None

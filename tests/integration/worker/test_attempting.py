@@ -1,9 +1,13 @@
 """One attempt against receivers that do their worst: it ends in time, reads little, dials nothing else."""
 
 import asyncio
+import gzip
+import socket
+import struct
 import time
-import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 import httpcore
@@ -14,6 +18,8 @@ from keyledger.worker.attempting import Attempt, Attempting
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PUBLIC = "1.1.1.1"
+HOOK = "http://hook.example/x"
+GIVEN = {"Webhook-Id": "1", "Accept-Encoding": "gzip", "Content-Length": "9", "Host": "other.example"}
 
 
 class World:
@@ -36,7 +42,7 @@ class World:
 
 
 def attempts(
-    serve: Serve, world: World, *, times: int = 1, url: str = "http://hook.example/x", timeout_s: float = 5
+    serve: Serve, world: World, *, times: int = 1, url: str = HOOK, timeout_s: float = 5
 ) -> list[Attempt]:
     """Make attempts, one after the other."""
 
@@ -48,7 +54,7 @@ def attempts(
         )
         parsed = parse_endpoint_url(url, allows_http=True, allows_private=True)
         try:
-            return [await attempting.post(parsed, {"webhook-id": "1"}, b"body") for _ in range(times)]
+            return [await attempting.post(parsed, GIVEN, b"body") for _ in range(times)]
         finally:
             await attempting.close()
             server.close()
@@ -96,7 +102,12 @@ async def slowly(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.05)
 
 
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
 async def reset(writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
@@ -124,12 +135,9 @@ def test_other_statuses_are_no_success_and_lead_nowhere(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("head", "then"),
-    [
-        (b"", never),
-        (b"HTTP/1.1 200 OK\r\n\r\n", never),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n", slowly),
-    ],
-)
+    [(b"", never), (b"HTTP/1.1 200 OK\r\n\r\n", never),
+     (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n", slowly)],
+)  # fmt: skip
 def test_a_receiver_that_hangs_or_drips_costs_the_time_out(head: bytes, then: Any) -> None:
     """Body included."""
     began_s = time.monotonic()
@@ -139,15 +147,17 @@ def test_a_receiver_that_hangs_or_drips_costs_the_time_out(head: bytes, then: An
 
 
 def test_an_endless_answer_is_not_read_to_its_end() -> None:
-    """64 KiB are enough; the status counts."""
-    (attempt,) = attempts(answering(b"HTTP/1.1 200 OK\r\n\r\n", then=for_ever), World())
-    assert (True, 4096) == (attempt.is_success, len(attempt.excerpt))
+    """64 KiB are enough, even of what decodes to nothing; the status counts."""
+    head, packed = b"HTTP/1.1 200 OK\r\n", b"content-encoding: gzip\r\n\r\n" + gzip.compress(b"ok")
+    (plain,) = attempts(answering(head, b"\r\n", then=for_ever), World())
+    (ended,) = attempts(answering(head, packed, then=for_ever), World())
+    assert (True, 4096) == (plain.is_success, len(plain.excerpt))
+    assert (True, b"ok") == (ended.is_success, ended.excerpt)
 
 
 def test_a_gzip_bomb_is_not_inflated() -> None:
     """Decoded by steps, and no further than the cap."""
-    packer = zlib.compressobj(wbits=31)
-    bomb = packer.compress(b"\0" * 50_000_000) + packer.flush()
+    bomb = gzip.compress(b"\0" * 50_000_000)
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(bomb)
     began_s = time.monotonic()
     (attempt,) = attempts(answering(head, bomb), World())
@@ -157,34 +167,26 @@ def test_a_gzip_bomb_is_not_inflated() -> None:
 
 @pytest.mark.parametrize(
     ("serve", "error"),
-    [
-        (answering(b"", then=reset), {"reset", "protocol"}),
-        (answering(b"nonsense\r\n\r\n"), {"protocol"}),
-        (answering(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx", then=reset), {"reset", "protocol"}),
-    ],
-)
-def test_a_broken_answer_is_a_failure(serve: Serve, error: set[str]) -> None:
+    [(answering(b"", then=reset), "reset"), (answering(b"", then=close), "protocol"),
+     (answering(b"nonsense\r\n\r\n"), "protocol"),
+     (answering(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx", then=reset), "reset")],
+)  # fmt: skip
+def test_a_broken_answer_is_a_failure(serve: Serve, error: str) -> None:
     """Of a kind, never an exception."""
     (attempt,) = attempts(serve, World())
-    assert attempt.error in error
-    assert not attempt.is_success
+    assert (error, False) == (attempt.error, attempt.is_success)
 
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [
-        ("7", 7),
-        ("999999", 86_400),
-        ("soon", None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
-        ("Fri, 31 Dec 2199 23:59:59 GMT", 86_400),
-    ],
-)
+    [("7", 7), ("999999", 86_400), ("soon", None), ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Fri, 31 Dec 2199 23:59:59 GMT", 86_400)],
+)  # fmt: skip
 def test_retry_after_is_read_in_both_forms(value: str, seconds: int | None) -> None:
     """At most a day."""
     head = f"HTTP/1.1 429 X\r\nretry-after: {value}\r\ncontent-length: 0\r\n\r\n".encode()
     (attempt,) = attempts(answering(head), World())
-    assert seconds == attempt.retry_after_s
+    assert (429, seconds) == (attempt.status, attempt.retry_after_s)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,7 @@ def test_a_name_with_a_refused_address_is_not_dialled(answer: list[str]) -> None
     """Not even at its other addresses."""
     world = World(answer)
     (attempt,) = attempts(answering(OK), world)
-    assert ("refused-address", []) == (attempt.error, world.dialled)
+    assert ("refused-address", b"", []) == (attempt.error, attempt.excerpt, world.dialled)
 
 
 def test_a_name_that_changes_its_address_leads_nowhere() -> None:
@@ -204,25 +206,45 @@ def test_a_name_that_changes_its_address_leads_nowhere() -> None:
     world = World([PUBLIC], ["127.0.0.1"])
     closing = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
     first, second = attempts(answering(closing, then=reset), world, times=2)
-    assert ([PUBLIC], "refused-address") == (world.dialled, second.error)
-    assert first.status == 200
+    assert ([PUBLIC], 200, "refused-address") == (world.dialled, first.status, second.error)
 
 
-def test_a_literal_private_address_is_not_dialled() -> None:
-    """Nothing is resolved for it, either."""
-    world = World([PUBLIC])
-    (attempt,) = attempts(answering(OK), world, url="http://127.0.0.1/")
-    assert ("refused-address", []) == (attempt.error, world.dialled)
+@pytest.mark.parametrize(
+    ("url", "answer", "error"), [("http://127.0.0.1/", [PUBLIC], "refused-address"), (HOOK, [], "dns")]
+)
+def test_a_literal_is_checked_and_a_name_needs_an_address(url: str, answer: list[str], error: str) -> None:
+    """Neither is dialled; for a literal nothing is resolved."""
+    world = World(answer)
+    (attempt,) = attempts(answering(OK), world, url=url)
+    assert (error, []) == (attempt.error, world.dialled)
 
 
-def test_a_name_without_an_address_is_a_failure() -> None:
-    """Of the kind `dns`."""
-    (attempt,) = attempts(answering(OK), World([]))
-    assert "dns" == attempt.error
-
-
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They would dial unchecked."""
+def test_the_request_is_as_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Own headers win in any case; a proxy of the environment is not used: it would dial unchecked."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
-    assert attempts(answering(OK), World())[0].is_success
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"body"))
+        writer.write(OK)
+        writer.close()
+
+    assert attempts(serve, World())[0].is_success
+    first, *rest = heard[0].partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    own = ["accept-encoding: identity", "content-length: 4", "host: hook.example"]
+    agent = f"user-agent: keyledger/{version('keyledger')}"
+    assert ("POST /x HTTP/1.1", [*own, agent, "webhook-id: 1"]) == (first, sorted(map(str.lower, rest)))
+
+
+@pytest.mark.parametrize("then", [close, reset, for_ever])
+def test_a_handshake_that_fails_is_of_the_kind_tls(then: Any) -> None:
+    """However it fails; nothing is sent in clear."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read(1) == b"\x16"
+        with suppress(ConnectionError):
+            await then(writer)
+
+    (attempt,) = attempts(serve, World(), url="https://hook.example/x")
+    assert ("tls", {"dns", "connect"}) == (attempt.error, set(attempt.phases_ms))
