@@ -11,9 +11,9 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from .clock import NOW_MS
 from .errors import LedgerError, translated
 
-_NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _KEY_COLUMNS: Final = "id, organisation_id, digest, label, created_ms, expires_ms, revoked_ms"
 
 
@@ -52,7 +52,7 @@ def add_organisation(connection: psycopg.Connection, id_: str, name: str, rate_p
     with translated(connection):
         row = connection.execute(
             f"""
-            INSERT INTO organisations (id, name, rate_per_s, created_ms) VALUES (%s, %s, %s, {_NOW})
+            INSERT INTO organisations (id, name, rate_per_s, created_ms) VALUES (%s, %s, %s, {NOW_MS})
             ON CONFLICT (id) DO UPDATE SET name = excluded.name, rate_per_s = excluded.rate_per_s
             RETURNING xmax = 0
             """,
@@ -83,7 +83,7 @@ def add_api_key(
         cursor = connection.execute(
             f"""
             INSERT INTO api_keys (id, organisation_id, digest, label, created_ms, expires_ms)
-            SELECT %s, id, %s, %s, {_NOW}, %s FROM organisations WHERE id = %s
+            SELECT %s, id, %s, %s, {NOW_MS}, %s FROM organisations WHERE id = %s
             """,
             [key_id, digest, label, expires_ms, organisation_id],
         )
@@ -100,7 +100,7 @@ def end_api_key(connection: psycopg.Connection, key_id: str, *, after_s: int = 0
     )
     with translated(connection), connection.cursor(row_factory=class_row(StoredApiKey)) as cursor:
         key = cursor.execute(
-            f"UPDATE api_keys SET {change.format(now=_NOW)} WHERE id = %(id)s RETURNING {_KEY_COLUMNS}",
+            f"UPDATE api_keys SET {change.format(now=NOW_MS)} WHERE id = %(id)s RETURNING {_KEY_COLUMNS}",
             {"id": key_id, "after_ms": after_s * 1000},
         ).fetchone()
     if key is None:

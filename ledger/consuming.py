@@ -17,6 +17,7 @@ from psycopg.rows import class_row
 
 from keyledger.contract.logged_event import LoggedEvent
 
+from .clock import NOW_MS
 from .errors import LedgerError, translated
 
 # The newest position is read by the statement's snapshot, which is taken before the xid is drawn.
@@ -34,9 +35,7 @@ ON CONFLICT (name) DO NOTHING
 """
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('consumer'), hashtext(%s))"
 _FIND: Final = "SELECT name, position, starts_after FROM consumers WHERE name = %s"
-_MOVE: Final = "UPDATE consumers SET position = %s, moved_ms = {now} WHERE name = %s".format(
-    now="(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-)
+_MOVE: Final = f"UPDATE consumers SET position = %s, moved_ms = {NOW_MS} WHERE name = %s"
 _RESET: Final = """
 UPDATE consumers SET position = %(position)s, starts_after = %(position)s WHERE name = %(name)s
 """

@@ -55,7 +55,8 @@ delivery_lanes = Table(
     Column("endpoint_id", UUID(as_uuid=False), ForeignKey("endpoints.id"), primary_key=True),
     Column("user_id", BY_BYTES, primary_key=True),
     Column("last_event_id", UUID(as_uuid=False), nullable=False, comment="the newest fanned out"),
-    Column("due_ms", BigInteger, comment="none: idle; while held: the lease's end"),
+    Column("due_ms", BigInteger, comment="when it may be looked at; none: idle"),
+    Column("held_until_ms", BigInteger, nullable=False, server_default="0", comment="the lease's end"),
     Column("fence", BigInteger, nullable=False, server_default="0", comment="of its holder"),
     Index("delivery_lanes_due_idx", "endpoint_id", "due_ms", postgresql_where=text("due_ms IS NOT NULL")),
 )

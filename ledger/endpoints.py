@@ -10,11 +10,13 @@ from psycopg.rows import class_row, dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
+from .clock import NOW_MS
+from .fan_out import NEVER_MS
+
 PAGE: Final = 100
 ENDPOINTS_MAX: Final = 100
 """Of one organisation."""
 
-_NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _COLUMNS: Final = """
 id::text, url, events, format, "order", description, status, reason, created_ms, failing_since_ms, probe_ms,
 old_secret_until_ms
@@ -23,7 +25,7 @@ _INSERT: Final = f"""
 INSERT INTO endpoints (id, organisation_id, url, events, format, "order", description, secret, starts_after,
                        created_ms)
 SELECT %(id)s, %(organisation)s, %(url)s, %(events)s, %(format)s, %(order)s, %(description)s, %(secret)s,
-       (SELECT coalesce(max(position), 0) FROM events), {_NOW}
+       (SELECT coalesce(max(position), 0) FROM events), {NOW_MS}
 WHERE (SELECT count(*) FROM endpoints
        WHERE organisation_id = %(organisation)s AND deleted_ms IS NULL) < {ENDPOINTS_MAX}
 RETURNING {_COLUMNS}
@@ -36,11 +38,11 @@ ORDER BY created_ms, id
 # The new secret signs at once; the one before signs beside it until the overlap ends.
 _ROTATE: Final = f"""
 UPDATE endpoints
-SET old_secret = secret, old_secret_until_ms = {_NOW} + %(overlap_ms)s, secret = %(secret)s
+SET old_secret = secret, old_secret_until_ms = {NOW_MS} + %(overlap_ms)s, secret = %(secret)s
 WHERE id = %(id)s AND organisation_id = %(organisation)s AND deleted_ms IS NULL RETURNING {_COLUMNS}
 """
 _DELETE: Final = f"""
-UPDATE endpoints SET deleted_ms = {_NOW}
+UPDATE endpoints SET deleted_ms = {NOW_MS}
 WHERE id = %(id)s AND organisation_id = %(organisation)s AND deleted_ms IS NULL RETURNING id
 """
 _DELIVERIES: Final = f"""
@@ -63,12 +65,12 @@ SELECT started_ms, phases_ms, status, error, excerpt FROM attempts
 WHERE delivery_id = %(id)s ORDER BY started_ms DESC LIMIT {PAGE}
 """
 _REPLAY: Final = f"""
-UPDATE deliveries SET status = 'pending', attempts = 0, due_ms = {_NOW}, done_ms = NULL,
-                      blocks_until_ms = {2**62}
+UPDATE deliveries SET status = 'pending', attempts = 0, due_ms = {NOW_MS}, done_ms = NULL,
+                      blocks_until_ms = {NEVER_MS}
 WHERE id = %(id)s RETURNING endpoint_id, user_id
 """
 _WAKE_LANE: Final = f"""
-UPDATE delivery_lanes SET due_ms = least(due_ms, {_NOW}) WHERE endpoint_id = %s AND user_id = %s
+UPDATE delivery_lanes SET due_ms = {NOW_MS} WHERE endpoint_id = %s AND user_id = %s
 """
 _EVENTS: Final = f"""
 SELECT e.position, e.id::text, e.user_id, e.version, e.type, e.data, e.command_id::text, e.organisation,

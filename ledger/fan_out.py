@@ -10,12 +10,14 @@ import psycopg
 
 from keyledger.contract.logged_event import LoggedEvent
 
+from .clock import NOW_MS
+
 NEVER_MS: Final = 2**62
 """Later than all times: until its first failure a delivery blocks its lane."""
 
 # A chunk's own events follow each other; the first of a lane follows the newest one before the chunk.
 _FAN_OUT: Final = f"""
-WITH clock AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms),
+WITH clock AS (SELECT {NOW_MS} AS now_ms),
 subscribed AS (
     SELECT e.position, e.id AS event_id, e.user_id, p.id AS endpoint_id
     FROM events e JOIN endpoints p ON p.organisation_id = e.organisation
@@ -38,7 +40,7 @@ INSERT INTO delivery_lanes (endpoint_id, user_id, last_event_id, due_ms)
 SELECT DISTINCT ON (endpoint_id, user_id) endpoint_id, user_id, event_id, now_ms FROM made, clock
 ORDER BY endpoint_id, user_id, position DESC
 ON CONFLICT (endpoint_id, user_id) DO UPDATE
-SET last_event_id = excluded.last_event_id, due_ms = coalesce(delivery_lanes.due_ms, excluded.due_ms)
+SET last_event_id = excluded.last_event_id, due_ms = least(delivery_lanes.due_ms, excluded.due_ms)
 RETURNING 1
 """
 

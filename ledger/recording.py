@@ -15,13 +15,14 @@ import psycopg
 from keyledger.contract.events import Key, UserState
 
 from .batch import Decide, Decided, LaneBatch, LaneRecord
+from .clock import NOW_MS
 from .errors import translated
 from .recorded import RECORDED, RecordedCommand, recorded_command
 from .writes import write_batch
 
 NUMBER_MAX: Final = 2**31 - 1
 
-_CLOCK: Final = "SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_CLOCK: Final = f"SELECT pg_current_xact_id()::text, {NOW_MS}"
 _LOCK_HEADS: Final = """
 SELECT id, version, last_number, last_event_ms, fence FROM users
 WHERE id = ANY(%s) ORDER BY id FOR UPDATE SKIP LOCKED

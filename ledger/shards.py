@@ -9,6 +9,7 @@ from typing import Final
 
 import psycopg
 
+from .clock import NOW_MS
 from .errors import translated
 
 _STALE_REPORT_MS: Final = 10_000
@@ -24,16 +25,16 @@ SELECT identity, accepts, waiting FROM lane_shards
 WHERE shard = %(shard)s AND (seen_ms < %(now_ms)s OR seen_ms > %(now_ms)s + %(stale_ms)s)
 FOR UPDATE
 """
-_NOTE: Final = """
+_NOTE: Final = f"""
 UPDATE lane_shards
 SET identity = %(identity)s, accepts = %(accepts)s, waiting = %(waiting)s, seen_ms = %(now_ms)s,
-    swept_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    swept_ms = {NOW_MS}
 WHERE shard = %(shard)s
 """
-_NOTE_LOSS: Final = """
+_NOTE_LOSS: Final = f"""
 UPDATE lane_shards
 SET losses = losses + 1, last_loss_commands = %(lost)s,
-    last_loss_ms = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    last_loss_ms = {NOW_MS}
 WHERE shard = %(shard)s
 """
 

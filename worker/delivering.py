@@ -8,6 +8,7 @@ promise that a receiver sees an event once: the webhook's id tells.
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
@@ -43,6 +44,8 @@ class Deliverer(threading.Thread):
 
     async def _deliver_until_stopped(self) -> None:
         self._loop = asyncio.get_running_loop()
+        # Names are resolved in threads; a slow one must not take the place of another endpoint's.
+        self._loop.set_default_executor(ThreadPoolExecutor(self._parts.at_once, "resolve"))
         pool, attempting = self._parts.open_pool(), self._parts.open_attempting()
         sending = Sending(self._parts, pool, attempting, self._bell)
         await pool.open()

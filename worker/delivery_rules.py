@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from keyledger.ledger.delivering import Delivery, Health
+from keyledger.ledger.delivery import Delivery, Health
 
 FAILURES_TO_OPEN: Final = 10
 GONE: Final = 410
 BLOCKED_MS: Final = 3_600_000
+"""From its first failure on, a delivery holds up the next one of its user no longer."""
 JITTER: Final = 0.1
 
 
@@ -59,7 +60,8 @@ def follow(
     if attempts > len(schedule.delays_s):
         return Followed("exhausted", attempts, now_ms)
     wait_ms = max(schedule.delay_ms(attempts, chance), (retry_after_s or 0) * 1000)
-    return Followed("pending", attempts, now_ms + wait_ms, delivery.created_ms + BLOCKED_MS)
+    blocks_until_ms = now_ms + BLOCKED_MS if delivery.attempts == 0 else None
+    return Followed("pending", attempts, now_ms + wait_ms, blocks_until_ms)
 
 
 def health_after(

@@ -18,8 +18,8 @@ from keyledger.contract.endpoint_url import refusal
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """From host and port to IP addresses."""
-Dial = Callable[[str, int, float], Awaitable[httpcore.AsyncNetworkStream]]
-"""From IP address, port and time-out in seconds to a connection."""
+Dial = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]]
+"""From IP address, port and time-out in seconds to a connection; raises OSError or httpcore's errors."""
 
 PHASE_ENDED: Final[ContextVar[Callable[[str], None]]] = ContextVar("phase_ended")
 """Told by the connecting task that `dns` or `connect` has ended."""
@@ -61,9 +61,11 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
                 # One bad address among good ones is a trick, too.
                 raise Refused(f"{host} has the address {address}: {reason}")
         failure: Exception = Unresolved(f"{host} has no address")
+        # One that hangs leaves time for the others.
+        share_s = timeout / len(addresses) if timeout and addresses else None
         for address in addresses:
             try:
-                stream = await self._dial(address, port, timeout or 0.0)
+                stream = await self._dial(address, port, share_s)
             except (OSError, httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
                 continue
@@ -85,5 +87,5 @@ async def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-async def _dial(address: str, port: int, timeout_s: float) -> httpcore.AsyncNetworkStream:
+async def _dial(address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
     return await httpcore.AnyIOBackend().connect_tcp(address, port, timeout=timeout_s)

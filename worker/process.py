@@ -41,6 +41,8 @@ from .relaying import Consumer, Relay
 from .sending import DelivererParts
 from .sweeping import Sweeper
 
+DELIVERER_STOP_S: Final = 1.0
+"""What it is given to end what it sends, and to give its lanes back."""
 RELAY_TRANSACTION_MS: Final = 5_000
 """A relay that takes longer over a chunk gives it back."""
 
@@ -133,6 +135,8 @@ class Worker:
                 Schedule(settings.webhook_retry_delays_s, settings.webhook_disable_after_s),
                 settings.event_source,
                 settings.webhook_attempts_at_once,
+                # Longer than any attempt, or a lane would be taken while it is still sent.
+                int(settings.webhook_timeout_s * 2_000),
                 settings.webhook_allows_private,
                 self.stopping,
                 self.parts.failpoints,
@@ -227,4 +231,7 @@ def run(settings: Settings) -> None:
         without_mingle=True,
         loglevel="WARNING",
     ).start()
+    worker.stop()
+    if worker.deliverer is not None:
+        worker.deliverer.join(DELIVERER_STOP_S)
     worker.recorders.close()

@@ -20,15 +20,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from keyledger.contract.endpoint_url import parse_endpoint_url
 from keyledger.contract.signature import signature_headers
 from keyledger.contract.webhook_body import CONTENT_TYPES, webhook_body
-from keyledger.ledger.delivering import (
-    Delivery,
-    DueEndpoint,
-    Health,
-    Result,
-    due_endpoints,
-    record_results,
-    take_deliveries,
-)
+from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
+from keyledger.ledger.delivery import Delivery, DueEndpoint, Health, Result
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.sealing import CannotUnseal, Sealing
 
@@ -37,6 +30,7 @@ from .delivery_rules import Schedule, follow, health_after
 
 SHARE_FIRST: Final = 8.0
 SHARE_MAX: Final = 32.0
+STOP_S: Final = 0.5
 
 log = structlog.get_logger()
 
@@ -51,6 +45,7 @@ class DelivererParts:
     schedule: Schedule
     source: str
     at_once: int
+    lease_ms: int
     allows_private: bool
     stopping: threading.Event
     failpoints: Failpoints
@@ -66,7 +61,7 @@ class Sending:
         self._pool = pool
         self._attempting = attempting
         self._bell = bell
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Delivery] = {}
         self._running: dict[str, int] = {}
         self._shares: dict[str, float] = {}
         self._health: dict[str, Health] = {}
@@ -83,18 +78,22 @@ class Sending:
         wanted = self._wanted(list(endpoints.values()), free)
         if not wanted:
             return recorded
-        taken = await take_deliveries(self._pool, wanted)
+        taken = await take_deliveries(self._pool, wanted, self._parts.lease_ms)
         for delivery in taken:
             self._start(endpoints[delivery.endpoint_id], delivery)
         return recorded or bool(taken)
 
     async def stop(self) -> None:
-        """Give up what runs: its lanes are due again when their lease ends."""
-        for task in self._tasks:
+        """Let what runs end, for a moment; what does not is given up, and its lanes are given back."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_S)
+        given_up = dict(self._tasks)
+        for task in given_up:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*given_up, return_exceptions=True)
         with suppress(psycopg.Error, PoolTimeout):
             await self._record()
+            await give_back(self._pool, list(given_up.values()))
 
     def _wanted(self, endpoints: list[DueEndpoint], free: int) -> dict[str, int]:
         """How many to take for each endpoint. In a new order each time, so that when not all can be served
@@ -116,8 +115,8 @@ class Sending:
     def _start(self, endpoint: DueEndpoint, delivery: Delivery) -> None:
         self._running[endpoint.id] = self._running.get(endpoint.id, 0) + 1
         task = asyncio.create_task(self._send(endpoint, delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = delivery
+        task.add_done_callback(self._tasks.pop)
 
     async def _send(self, endpoint: DueEndpoint, delivery: Delivery) -> None:
         try:
@@ -141,7 +140,9 @@ class Sending:
             )
         except (CannotUnseal, ValueError) as error:
             log.warning("an endpoint cannot be delivered to", endpoint=endpoint.id, error=str(error))
-            return Attempt(now_ms, {}, None, "endpoint", str(error).encode(), None)
+            # What is wrong with our key is not for the endpoint's owner to read.
+            text = b"" if isinstance(error, CannotUnseal) else str(error).encode()
+            return Attempt(now_ms, {}, None, "endpoint", text, None)
         body = webhook_body(delivery.event, delivery.previous, endpoint.format, parts.source)
         headers = signature_headers(delivery.event.id, now_ms // 1000, body, secrets)
         headers["content-type"] = CONTENT_TYPES[endpoint.format]

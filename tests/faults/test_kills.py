@@ -70,7 +70,7 @@ def test_a_worker_killed_while_it_relays_skips_and_doubles_nothing(deployed: Dep
 def test_a_worker_killed_around_a_delivery_loses_none(deployed: Deployment, step: str) -> None:
     """F1, around delivery: its lane is due again when the lease ends; each event comes at least once."""
     with receiver() as inbox:
-        hooks = {"webhook_secret_key": "k" * 32, "webhook_allows_private": "true"}
+        hooks = {"webhook_secret_key": "k" * 32, "webhook_allows_private": "true", "webhook_timeout_s": 1}
         deployed.start_producer(**hooks)
         doomed = deployed.start_worker(**QUICK, **hooks, failpoints=f"{step}=kill")
         made = deployed.client.http.post("/webhooks", json={"url": inbox.url, "events": ["*"]})

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from keyledger.contract.logged_event import LoggedEvent
-from keyledger.ledger.delivering import Delivery, Health
+from keyledger.ledger.delivery import Delivery, Health
 from keyledger.worker.delivery_rules import (
     BLOCKED_MS,
     FAILURES_TO_OPEN,
@@ -21,7 +21,7 @@ EVENT = LoggedEvent(1, "e", "ada", 1, "UserCreated", {}, "c", "acme", 1)
 
 
 def delivery(attempts: int) -> Delivery:
-    return Delivery("p", "ada", 1, "d", attempts, None, 7, EVENT)
+    return Delivery(("p", "ada", 1), "d", attempts, None, EVENT)
 
 
 def followed(attempts: int, **facts: Any) -> Followed:
@@ -35,9 +35,9 @@ def health(before: Health, **facts: Any) -> Health:
 
 
 def test_a_failed_delivery_follows_its_schedule_and_is_exhausted_at_its_end() -> None:
-    """It blocks its lane for an hour from when it was made."""
-    assert Followed("pending", 1, NOW + 5_000, 7 + BLOCKED_MS) == followed(0)
-    assert Followed("pending", 2, NOW + 300_000, 7 + BLOCKED_MS) == followed(1)
+    """It blocks its lane for an hour from its first failure on."""
+    assert Followed("pending", 1, NOW + 5_000, NOW + BLOCKED_MS) == followed(0)
+    assert Followed("pending", 2, NOW + 300_000) == followed(1)
     assert Followed("exhausted", 3, NOW) == followed(2)
 
 

@@ -45,8 +45,13 @@ def upgrade() -> None:
         sa.Column("endpoint_id", sa.UUID(as_uuid=False), nullable=False),
         sa.Column("user_id", sa.Text(collation="C"), nullable=False),
         sa.Column("last_event_id", sa.UUID(as_uuid=False), nullable=False, comment="the newest fanned out"),
+        sa.Column("due_ms", sa.BigInteger(), nullable=True, comment="when it may be looked at; none: idle"),
         sa.Column(
-            "due_ms", sa.BigInteger(), nullable=True, comment="none: idle; while held: the lease's end"
+            "held_until_ms",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="the lease's end",
         ),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False, comment="of its holder"),
         sa.ForeignKeyConstraint(

@@ -18,6 +18,7 @@ from keyledger.worker.attempting import Attempt, Attempting
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PUBLIC = "1.1.1.1"
+HANGING = "1.0.0.1"
 HOOK = "http://hook.example/x"
 GIVEN = {"Webhook-Id": "1", "Accept-Encoding": "gzip", "Content-Length": "9", "Host": "other.example"}
 
@@ -36,8 +37,10 @@ class World:
             raise OSError("no such name")
         return answer
 
-    async def dial(self, address: str, port: int, timeout_s: float) -> httpcore.AsyncNetworkStream:
+    async def dial(self, address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
         self.dialled.append(address)
+        if address == HANGING:
+            await asyncio.wait_for(asyncio.Event().wait(), timeout_s)
         return await httpcore.AnyIOBackend().connect_tcp("127.0.0.1", self.port, timeout=timeout_s)
 
 
@@ -248,3 +251,10 @@ def test_a_handshake_that_fails_is_of_the_kind_tls(then: Any) -> None:
 
     (attempt,) = attempts(serve, World(), url="https://hook.example/x")
     assert ("tls", {"dns", "connect"}) == (attempt.error, set(attempt.phases_ms))
+
+
+def test_an_address_that_hangs_leaves_time_for_the_next() -> None:
+    """They share the time."""
+    world = World([HANGING, PUBLIC])
+    (attempt,) = attempts(answering(OK), world, timeout_s=1)
+    assert (200, [HANGING, PUBLIC]) == (attempt.status, world.dialled)

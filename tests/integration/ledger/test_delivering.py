@@ -1,0 +1,214 @@
+"""Delivery lanes in the real ledger: one attempt at a time, in order, due when they should be."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import psycopg
+import pytest
+
+from keyledger.ledger.accounts import add_organisation
+from keyledger.ledger.batch import LaneBatch
+from keyledger.ledger.connections import open_pool
+from keyledger.ledger.consuming import events_between
+from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
+from keyledger.ledger.delivery import Delivery, Health, Result
+from keyledger.ledger.endpoints import add_endpoint, change_endpoint, replay_delivery
+from keyledger.ledger.fan_out import NEVER_MS, fan_out
+from keyledger.ledger.recording import Recorder
+from keyledger.worker.decisions import decide
+from tests.envelopes import add, create
+
+LEASE_MS = 60_000
+ATTEMPT = {"started_ms": 1, "phases_ms": {}, "status": 200, "error": None, "excerpt": ""}
+LATER_MS = 2**50
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask(database_url: str) -> Ask:
+    """Call one of the ledger's async functions on a pool of the test's own."""
+
+    def call(function: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
+        async def run() -> Any:
+            async with open_pool(database_url, application="test", size=2) as pool:
+                return await function(pool, *arguments)
+
+        return asyncio.run(run())
+
+    return call
+
+
+@pytest.fixture
+def endpoint(connection: psycopg.Connection, ask: Ask) -> str:
+    """An endpoint of acme that gets everything."""
+    add_organisation(connection, "acme", "Acme", None)
+    return new_endpoint(ask)
+
+
+def new_endpoint(ask: Ask, order: str = "per-user") -> str:
+    values = {
+        "id": str(uuid.uuid4()), "organisation": "acme", "url": "https://example.com/", "events": ["*"],
+        "format": "cloudevents", "order": order, "description": "", "secret": b"x",
+    }  # fmt: skip
+    return str(ask(add_endpoint, values).id)
+
+
+def happened(connection: psycopg.Connection, recorder: Recorder, user: str, keys: int) -> None:
+    """The user is made known and given keys, and that is fanned out."""
+    before = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()
+    assert before is not None
+    recorder.record([LaneBatch(user, [create(user), *(add(user) for _ in range(keys))])], 1, decide)
+    fan_out(connection, events_between(connection, before[0], LATER_MS, 1_000))
+
+
+def take(ask: Ask, endpoint: str, room: int = 10) -> list[Delivery]:
+    found: list[Delivery] = ask(take_deliveries, {endpoint: room}, LEASE_MS)
+    return found
+
+
+def record(ask: Ask, delivery: Delivery, state: str, **facts: Any) -> None:
+    """Write a result, with no more than the test says."""
+    health, recovered = facts.pop("health", {}), facts.pop("recovered", set())
+    facts = {"attempts": 1, "due_ms": 0, "blocks_until_ms": None} | facts
+    ask(record_results, [Result(delivery, ATTEMPT, state, **facts)], health, recovered)
+
+
+def type_of(deliveries: list[Delivery]) -> list[tuple[str, int | None]]:
+    return [(delivery.event.user_id, delivery.event.version) for delivery in deliveries]
+
+
+def test_a_lane_has_one_attempt_at_a_time_and_lanes_do_not_wait_for_each_other(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """The next of a user comes when the one before is delivered."""
+    happened(connection, recorder, "ada", 1)
+    happened(connection, recorder, "bob", 0)
+    first = take(ask, endpoint)
+    assert [("ada", 1), ("bob", 1)] == sorted(type_of(first))
+    assert [] == take(ask, endpoint)
+    ada = next(delivery for delivery in first if delivery.event.user_id == "ada")
+    record(ask, ada, "delivered")
+    (second,) = take(ask, endpoint)
+    assert (("ada", 2), ada.event.id) == ((second.event.user_id, second.event.version), second.previous)
+
+
+def test_what_an_old_holder_found_is_not_written(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """Its lease ended, and another has the lane."""
+    happened(connection, recorder, "ada", 0)
+    (old,) = take(ask, endpoint)
+    connection.execute("UPDATE delivery_lanes SET held_until_ms = 0")
+    (new,) = take(ask, endpoint)
+    record(ask, old, "exhausted")
+    record(ask, new, "delivered")
+    found = connection.execute("SELECT status, (SELECT count(*) FROM attempts) FROM deliveries").fetchone()
+    assert ("delivered", 1) == found
+
+
+def test_what_is_given_back_is_taken_at_once(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """A deliverer that stops leaves nobody waiting for its lease."""
+    happened(connection, recorder, "ada", 0)
+    given_up = take(ask, endpoint)
+    ask(give_back, given_up)
+    assert type_of(given_up) == type_of(take(ask, endpoint))
+
+
+def test_a_refused_event_holds_up_the_next_one_until_it_no_longer_may(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """Then the lane goes on, and the late one keeps its own schedule."""
+    happened(connection, recorder, "ada", 1)
+    (first,) = take(ask, endpoint)
+    record(ask, first, "pending", due_ms=LATER_MS, blocks_until_ms=LATER_MS)
+    assert [] == take(ask, endpoint)
+    connection.execute("UPDATE deliveries SET blocks_until_ms = 0 WHERE attempts > 0")
+    connection.execute("UPDATE delivery_lanes SET due_ms = 0")
+    assert [("ada", 2)] == type_of(take(ask, endpoint))
+
+
+def test_without_an_order_nobody_is_held_up(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """By a setting of the endpoint."""
+    ask(change_endpoint, "acme", endpoint, {"order": "none"})
+    happened(connection, recorder, "ada", 1)
+    (first,) = take(ask, endpoint)
+    record(ask, first, "pending", due_ms=LATER_MS, blocks_until_ms=LATER_MS)
+    assert [("ada", 2)] == type_of(take(ask, endpoint))
+
+
+def test_a_circuit_that_closes_makes_all_due_but_what_is_being_sent(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """Also those that had failed before it opened and wait for hours on their own schedule."""
+    for user in ("ada", "bob", "eve"):
+        happened(connection, recorder, user, 0)
+    taken = {delivery.event.user_id: delivery for delivery in take(ask, endpoint)}
+    health = {endpoint: Health(10, 1, LATER_MS)}
+    record(ask, taken["ada"], "pending", due_ms=LATER_MS, blocks_until_ms=LATER_MS, health=health)
+    assert [] == ask(due_endpoints)
+    record(ask, taken["bob"], "delivered", health={endpoint: Health()}, recovered={endpoint})
+    assert [endpoint] == [found.id for found in ask(due_endpoints)]
+    assert [("ada", 1)] == type_of(take(ask, endpoint))
+
+
+def test_a_replay_waits_for_what_is_being_sent(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """And then goes out in its place, with a fresh schedule."""
+    happened(connection, recorder, "ada", 1)
+    (first,) = take(ask, endpoint)
+    record(ask, first, "delivered")
+    (second,) = take(ask, endpoint)
+    ask(replay_delivery, first.id)
+    assert [] == take(ask, endpoint)
+    record(ask, second, "delivered")
+    (again,) = take(ask, endpoint)
+    assert (first.id, 0) == (again.id, again.attempts)
+
+
+def test_an_endpoint_gets_no_more_at_once_than_it_has_room_for(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """The rest stays due."""
+    for user in ("ada", "bob", "eve"):
+        happened(connection, recorder, user, 0)
+    assert [2, 1] == [len(take(ask, endpoint, room=2)), len(take(ask, endpoint, room=2))]
+
+
+@pytest.mark.parametrize("status", ["paused", "disabled"])
+def test_what_is_paused_or_disabled_is_not_due(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str, status: str
+) -> None:
+    """Its deliveries are kept, and go on where they stopped."""
+    happened(connection, recorder, "ada", 0)
+    ask(change_endpoint, "acme", endpoint, {"status": status})
+    assert [] == ask(due_endpoints)
+    ask(change_endpoint, "acme", endpoint, {"status": "active"})
+    assert [endpoint] == [found.id for found in ask(due_endpoints)]
+
+
+def test_an_event_that_is_fanned_out_again_makes_nothing_new(
+    connection: psycopg.Connection, recorder: Recorder, endpoint: str
+) -> None:
+    """Whatever a relay repeats."""
+    happened(connection, recorder, "ada", 1)
+    assert 0 == fan_out(connection, events_between(connection, 0, LATER_MS, 100))
+    assert (2, NEVER_MS) == connection.execute(
+        "SELECT count(*), min(blocks_until_ms) FROM deliveries"
+    ).fetchone()
+
+
+def test_idle_lanes_are_in_no_index_that_is_looked_at(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """Delivered: no due time, no lease."""
+    happened(connection, recorder, "ada", 0)
+    (only,) = take(ask, endpoint)
+    record(ask, only, "delivered")
+    assert (None, 0) == connection.execute("SELECT due_ms, held_until_ms FROM delivery_lanes").fetchone()
