@@ -7,11 +7,12 @@ ignored, so that newer clients work with older servers.
 
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from .errors import Detail, InvalidRequest
 from .text import Identifier, Note, PlainText
+from .validation import json_object, validated
 
 SERVER_ONLY_MEMBER: Final = "_callerOrgId"
 """Set by the server alone in the public API; a client that sends it is refused."""
@@ -66,36 +67,11 @@ COMMANDS: Final[dict[str, type[Command]]] = {
 
 def parse_command(name: str, body: object) -> Command:
     """The command `name` with the members of `body`; InvalidRequest lists every bad field."""
-    if not isinstance(body, dict):
-        raise InvalidRequest([Detail("body", "must be a JSON object")])
-    if SERVER_ONLY_MEMBER in body:
+    if SERVER_ONLY_MEMBER in json_object(body):
         raise InvalidRequest([Detail(SERVER_ONLY_MEMBER, "is set by the server and must not be sent")])
-    try:
-        return COMMANDS[name].model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest([detail_of(item) for item in error.errors(include_url=False)]) from None
+    return validated(COMMANDS[name], body)
 
 
 def fields_of(command: Command) -> dict[str, Any]:
     """The members to keep, by their wire names; absent ones are left out."""
     return command.model_dump(by_alias=True, exclude_none=True)
-
-
-_WORDS: Final = {
-    "missing": "is required",
-    "string_type": "must be a string",
-    "int_type": "must be an integer",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "string_unicode": "must be valid Unicode",
-}
-
-
-def detail_of(item: Any) -> Detail:
-    """One of pydantic's errors in our words."""
-    field = ".".join(str(part) for part in item["loc"]) or "body"
-    context = item.get("ctx") or {}
-    if item["type"] == "value_error":
-        return Detail(field, str(context["error"]))
-    words = _WORDS.get(item["type"])
-    return Detail(field, words.format(**context) if words else item["msg"])

@@ -1,23 +1,14 @@
 """Endpoints as their owners describe them: the bodies that create and change one."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from .commands import detail_of
-from .errors import Detail, InvalidRequest
-from .events import COMMAND_FAILED, COMMAND_REJECTED, PHYSICAL_KEY_ADDED, PHYSICAL_KEY_REMOVED, USER_CREATED
+from .events import EVENT_TYPES
 from .text import PlainText
 
 ALL: Final = "*"
-EVENT_TYPES: Final = (
-    USER_CREATED,
-    PHYSICAL_KEY_ADDED,
-    PHYSICAL_KEY_REMOVED,
-    COMMAND_REJECTED,
-    COMMAND_FAILED,
-)
 DESCRIPTION_MAX: Final = 500
 OVERLAP_MAX_S: Final = 30 * 86_400
 
@@ -33,14 +24,19 @@ def _check_events(events: list[str]) -> list[str]:
 Events = Annotated[list[str], AfterValidator(_check_events)]
 Format = Literal["cloudevents", "eventbridge"]
 Order = Literal["per-user", "none"]
+FORMATS: Final = get_args(Format)
+ORDERS: Final = get_args(Order)
+DELIVERY_STATUSES: Final = ("pending", "delivered", "exhausted")
 Description = Annotated[PlainText, Field(max_length=DESCRIPTION_MAX)]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What these bodies have in common."""
+
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", alias_generator=to_camel)
 
 
-class NewEndpoint(_Body):
+class NewEndpoint(Body):
     """What creates an endpoint."""
 
     url: str
@@ -50,7 +46,7 @@ class NewEndpoint(_Body):
     description: Description = ""
 
 
-class EndpointChange(_Body):
+class EndpointChange(Body):
     """What changes one; what is left out stays."""
 
     url: str | None = None
@@ -61,17 +57,7 @@ class EndpointChange(_Body):
     status: Literal["active", "paused"] | None = None
 
 
-class Rotation(_Body):
+class Rotation(Body):
     """How long the secret before still signs beside the new one."""
 
     overlap_seconds: Annotated[int, Field(ge=0, le=OVERLAP_MAX_S)] = 86_400
-
-
-def parse_body(model: type[_Body], body: object) -> Any:
-    """A body as its model; InvalidRequest lists every bad field."""
-    if not isinstance(body, dict):
-        raise InvalidRequest([Detail("body", "must be a JSON object")])
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        raise InvalidRequest([detail_of(item) for item in error.errors(include_url=False)]) from None

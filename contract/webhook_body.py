@@ -7,37 +7,29 @@ seen it has missed something. `eventbridge` is the envelope that SmartphoneKey p
 
 from typing import Any, Final
 
-import orjson
-
 from .logged_event import LoggedEvent, rfc3339
 
-FORMATS: Final = ("cloudevents", "eventbridge")
 CONTENT_TYPES: Final = {"cloudevents": "application/cloudevents+json", "eventbridge": "application/json"}
 
 
-def webhook_body(event: LoggedEvent, previous: str | None, format_: str, source: str) -> bytes:
-    """The body of one delivery."""
-    if format_ == "eventbridge":
-        return orjson.dumps(_event_bridge(event, previous))
-    document = event.cloud_event(source)
+def webhook_document(event: LoggedEvent, previous: str | None, format_: str, source: str) -> dict[str, Any]:
+    """What an endpoint is sent about an event, or reads when it catches up."""
+    document = _event_bridge(event) if format_ == "eventbridge" else event.cloud_event(source)
     if previous is not None:
-        document["previous"] = previous
-    return orjson.dumps(document)
+        (document["detail"] if format_ == "eventbridge" else document)["previous"] = previous
+    return document
 
 
-def _event_bridge(event: LoggedEvent, previous: str | None) -> dict[str, Any]:
+def _event_bridge(event: LoggedEvent) -> dict[str, Any]:
     detail: dict[str, Any] = {
         "partnerId": event.organisation,
         "aggregateType": "user",
         "aggregateId": event.user_id,
-        "version": event.version,
         "timestamp": event.time_ms,
         "data": {"type": event.type, **event.data, "commandId": event.command_id},
     }
-    if event.version is None:
-        del detail["version"]
-    if previous is not None:
-        detail["previous"] = previous
+    if event.version is not None:
+        detail["version"] = event.version
     return {
         "version": "0",
         "id": event.id,

@@ -10,6 +10,8 @@ from psycopg.rows import class_row, dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
+from keyledger.contract.logged_event import LoggedEvent
+
 from .clock import NOW_MS
 from .fan_out import NEVER_MS
 
@@ -47,16 +49,17 @@ WHERE id = %(id)s AND organisation_id = %(organisation)s AND deleted_ms IS NULL 
 """
 _DELIVERIES: Final = f"""
 SELECT d.id::text, d.event_id::text, e.type, d.user_id, d.status, d.attempts, d.due_ms, d.created_ms,
-       d.done_ms, d.position
+       d.done_ms
 FROM deliveries d JOIN events e ON e.id = d.event_id
-WHERE d.endpoint_id = %(id)s AND (%(before)s::bigint IS NULL OR d.position < %(before)s)
+WHERE d.endpoint_id = %(id)s AND (%(before)s::uuid IS NULL
+       OR d.position < (SELECT position FROM deliveries WHERE id = %(before)s AND endpoint_id = %(id)s))
   AND (%(status)s::text IS NULL OR d.status = %(status)s) AND (%(type)s::text IS NULL OR e.type = %(type)s)
   AND (%(user_id)s::text IS NULL OR d.user_id = %(user_id)s)
 ORDER BY d.position DESC LIMIT {PAGE + 1}
 """
 _DELIVERY: Final = """
 SELECT d.id::text, d.endpoint_id::text, d.event_id::text, e.type, d.user_id, d.status, d.attempts, d.due_ms,
-       d.created_ms, d.done_ms, d.position
+       d.created_ms, d.done_ms
 FROM deliveries d JOIN events e ON e.id = d.event_id JOIN endpoints p ON p.id = d.endpoint_id
 WHERE d.id = %(id)s AND p.organisation_id = %(organisation)s AND p.deleted_ms IS NULL
 """
@@ -178,9 +181,13 @@ async def replay_delivery(pool: AsyncConnectionPool, id_: str) -> None:
 
 async def list_endpoint_events(
     pool: AsyncConnectionPool, id_: str, user_id: str | None, after: str | None
-) -> list[dict[str, Any]]:
-    """What the endpoint should have received, oldest first, one more than a page if there is."""
-    return await _rows(pool, _EVENTS, {"id": id_, "user_id": user_id, "after": after})
+) -> list[tuple[LoggedEvent, str | None]]:
+    """What the endpoint should have received, oldest first, each with the one before it in its lane; one more
+    than a page if there is."""
+    async with pool.connection() as connection:
+        values = {"id": id_, "user_id": user_id, "after": after}
+        rows = await (await connection.execute(_EVENTS, values)).fetchall()
+    return [(LoggedEvent(*event), previous) for *event, previous in rows]
 
 
 async def _endpoints(

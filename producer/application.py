@@ -5,7 +5,7 @@ matched before percent-decoding, so that an encoded slash in an id stays in that
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
+from starlette.routing import Route
 
 from keyledger.contract.commands import COMMANDS
 from keyledger.contract.errors import (
@@ -25,7 +25,7 @@ from keyledger.contract.errors import (
 )
 
 from .command_route import CommandRoute
-from .read_routes import Route
+from .routing import Endpoint, Routes
 from .wire import (
     Answered,
     Receive,
@@ -45,13 +45,13 @@ _USERS: Final = "users"
 class Application:
     """The whole HTTP API of a producer."""
 
-    def __init__(
-        self, commands: CommandRoute, others: Sequence[Route], files: Mapping[str, Answered]
-    ) -> None:
+    def __init__(self, commands: CommandRoute, others: Routes, files: Mapping[str, Answered]) -> None:
         self._commands = commands
         self._files = files
         self._others = Starlette(
-            routes=[StarletteRoute(path, endpoint, methods=methods) for path, endpoint, methods in others],
+            routes=[
+                Route(path, _by_method(methods), methods=list(methods)) for path, methods in others.items()
+            ],
             exception_handlers={HTTPException: _as_problem, Problem: _as_problem},
         )
         self._others.router.redirect_slashes = False
@@ -88,6 +88,15 @@ class Application:
         if scope["method"] not in ("GET", "HEAD"):
             raise MethodNotAllowed(headers={"Allow": "GET, HEAD"})
         return self._files[path]
+
+
+def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+    """One endpoint for a path, so that a 405 names all its methods."""
+
+    async def answer(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return answer
 
 
 def _as_problem(request: Request, error: Exception) -> Response:

@@ -43,9 +43,10 @@ from .credentials import Authenticator, OrganisationDirectory
 from .credentials.api_keys import ApiKeys
 from .credentials.tokens import Tokens
 from .published import published_files
-from .read_routes import ReadRoutes, Route
+from .read_routes import ReadRoutes
 from .readiness import Readiness
 from .recorded_lookup import RecordedLookup
+from .routing import Routes
 from .status import Statuses
 from .submitting import Submitting
 from .webhook_routes import WebhookRoutes
@@ -119,18 +120,16 @@ class Producer:
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
         self.application = Application(
             CommandRoute(settings, authenticator, self.organisations, self.submitting),
-            [
-                *ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes(),
-                *self._webhook_routes(authenticator),
-            ],
+            ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes()
+            | self._webhook_routes(authenticator),
             files,
         )
 
-    def _webhook_routes(self, authenticator: Authenticator) -> list[Route]:
+    def _webhook_routes(self, authenticator: Authenticator) -> Routes:
         """None without a key to encrypt secrets with."""
         key = self.settings.webhook_secret_key.get_secret_value()
         if not key:
-            return []
+            return {}
         return WebhookRoutes(self.settings, authenticator, self.pool, Sealing(key)).routes()
 
     async def _look_up_waiting(self, command_ids: list[str]) -> None:

@@ -18,8 +18,9 @@ import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from keyledger.contract.endpoint_url import parse_endpoint_url
+from keyledger.contract.outcomes import encode_body
 from keyledger.contract.signature import signature_headers
-from keyledger.contract.webhook_body import CONTENT_TYPES, webhook_body
+from keyledger.contract.webhook_body import CONTENT_TYPES, webhook_document
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, DueEndpoint, Health, Result
 from keyledger.ledger.failpoints import Failpoints
@@ -143,7 +144,7 @@ class Sending:
             # What is wrong with our key is not for the endpoint's owner to read.
             text = b"" if isinstance(error, CannotUnseal) else str(error).encode()
             return Attempt(now_ms, {}, None, "endpoint", text, None)
-        body = webhook_body(delivery.event, delivery.previous, endpoint.format, parts.source)
+        body = encode_body(webhook_document(delivery.event, delivery.previous, endpoint.format, parts.source))
         headers = signature_headers(delivery.event.id, now_ms // 1000, body, secrets)
         headers["content-type"] = CONTENT_TYPES[endpoint.format]
         parts.failpoints.hit("before-attempt")

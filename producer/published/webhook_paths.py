@@ -3,10 +3,17 @@
 from typing import Any, Final
 
 from keyledger.contract.endpoint_url import URL_MAX
-from keyledger.contract.endpoints import ALL, DESCRIPTION_MAX, EVENT_TYPES, OVERLAP_MAX_S
-from keyledger.contract.webhook_body import FORMATS
+from keyledger.contract.endpoints import (
+    ALL,
+    DELIVERY_STATUSES,
+    DESCRIPTION_MAX,
+    FORMATS,
+    ORDERS,
+    OVERLAP_MAX_S,
+)  # fmt: skip
+from keyledger.contract.events import EVENT_TYPES
 
-from .parameters import REQUEST_ID, WHOLE, query
+from .parameters import REQUEST_ID, query
 from .responses import answered, errors, headers
 from .schemas import IDENTIFIER, PLAIN, TIME, UUID, Schema, closed, ref
 
@@ -28,12 +35,12 @@ _URL: Final[Schema] = {
 }
 _FORMAT: Final[Schema] = {"enum": list(FORMATS)}
 _ORDER: Final[Schema] = {
-    "enum": ["per-user", "none"],
+    "enum": list(ORDERS),
     "description": "`per-user`: a user's next event waits for the one before, at most an hour.",
 }
 _DESCRIPTION: Final[Schema] = PLAIN | {"maxLength": DESCRIPTION_MAX}
 _SECRET: Final[Schema] = {"type": "string", "pattern": "^whsec_", "description": "Shown this once."}
-_DELIVERY_STATUS: Final[Schema] = {"enum": ["pending", "delivered", "exhausted"]}
+_DELIVERY_STATUS: Final[Schema] = {"enum": list(DELIVERY_STATUSES)}
 _CHANGEABLE: Final[dict[str, Schema]] = {
     "url": _URL,
     "events": _EVENTS,
@@ -103,8 +110,7 @@ def webhook_paths() -> dict[str, Any]:
     listed = closed({"webhooks": {"type": "array", "items": ref("Webhook")}})
     caught_up = closed({"events": events, "more": {"type": "boolean"}})
     deliveries = closed(
-        {"deliveries": {"type": "array", "items": ref("Delivery")}, "before": {"type": "integer"}},
-        ("before",),
+        {"deliveries": {"type": "array", "items": ref("Delivery")}, "more": {"type": "boolean"}}
     )
     user = query("userId", "Of this user only.", PLAIN)
     return {
@@ -145,7 +151,7 @@ def webhook_paths() -> dict[str, Any]:
                     query("status", "With this status only.", _DELIVERY_STATUS),
                     query("type", "Of this event type only.", {"enum": list(EVENT_TYPES)}),
                     user,
-                    query("before", "Continue with `before` of the page before.", WHOLE),
+                    query("before", "Continue after this delivery, the last of a page.", UUID),
                 ),
             )
         },

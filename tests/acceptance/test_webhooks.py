@@ -127,6 +127,7 @@ def test_only_what_is_subscribed_to_is_sent_in_the_format_asked_for(client: Clie
         wait_until(lambda: inbox.came)
     (came,) = inbox.came
     event = came.event
+    assert [event] == client.http.get(f"/webhooks/{made['id']}/events").json()["events"]
     assert ("spk.api", "PhysicalKeyAdded", "0", []) == (
         event["source"], event["detail-type"], event["version"], event["resources"],
     )  # fmt: skip
@@ -147,6 +148,7 @@ def test_endpoints_are_listed_changed_and_deleted(client: Client) -> None:
     shown = client.http.get(path).json()
     assert {name: value for name, value in made.items() if name != "secret"} == shown
     assert shown in client.http.get("/webhooks").json()["webhooks"]
+    assert {"GET", "HEAD", "POST"} == set(client.http.put("/webhooks").headers["allow"].split(", "))
     changed = client.http.patch(path, json={"events": ["UserCreated"], "status": "paused"}).json()
     assert (["UserCreated"], "paused", "first") == (
         changed["events"], changed["status"], changed["description"],

@@ -14,7 +14,7 @@ from keyledger.ledger.connections import open_pool
 from keyledger.ledger.consuming import events_between
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, Health, Result
-from keyledger.ledger.endpoints import add_endpoint, change_endpoint, replay_delivery
+from keyledger.ledger.endpoints import add_endpoint, change_endpoint, list_deliveries, replay_delivery
 from keyledger.ledger.fan_out import NEVER_MS, fan_out
 from keyledger.ledger.recording import Recorder
 from keyledger.worker.decisions import decide
@@ -212,3 +212,15 @@ def test_idle_lanes_are_in_no_index_that_is_looked_at(
     (only,) = take(ask, endpoint)
     record(ask, only, "delivered")
     assert (None, 0) == connection.execute("SELECT due_ms, held_until_ms FROM delivery_lanes").fetchone()
+
+
+def test_deliveries_are_listed_newest_first_and_go_on_after_one(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """A page ends with the delivery that the next one continues after."""
+    happened(connection, recorder, "ada", 2)
+    asked = {"id": endpoint, "status": None, "type": None, "user_id": None, "before": None}
+    listed = ask(list_deliveries, asked)
+    assert ["PhysicalKeyAdded", "PhysicalKeyAdded", "UserCreated"] == [row["type"] for row in listed]
+    assert listed[1:] == ask(list_deliveries, asked | {"before": listed[0]["id"]})
+    assert listed[2:] == ask(list_deliveries, asked | {"type": "UserCreated"})
