@@ -11,8 +11,8 @@ from rich.table import Table
 from keyledger.lanes.connections import connect as connect_redis
 from keyledger.ledger.connections import connect
 from keyledger.ledger.consuming import list_lags, locked_consumer, reset_consumer
-from keyledger.worker.event_stream import CONSUMER as STREAM_CONSUMER
-from keyledger.worker.event_stream import STREAM
+from keyledger.worker.event_stream import STREAM, EventStream
+from keyledger.worker.fan_out import FanOut
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 
@@ -48,6 +48,8 @@ def reset(
 
     Example: keyledger consumer reset stream --position 0
     """
+    if name == FanOut.name:
+        raise CommandError("Webhooks are sent again one by one: POST /deliveries/{id}/replay")
     settings = read_settings(data)
     with (
         connect(settings.database_url, application="keyledger-cli") as connection,
@@ -55,7 +57,7 @@ def reset(
     ):
         if checkpoint is None:
             raise CommandError(f"Events are being passed on to {name} at this moment: repeat the command")
-        if name == STREAM_CONSUMER:
+        if name == EventStream.name:
             with connect_redis(settings.redis_url, name="keyledger-cli") as redis:
                 redis.delete(STREAM)
         reset_consumer(connection, name, position)

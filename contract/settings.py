@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     relay_interval_s: float = Field(1, gt=0, le=60, description="How often the log is looked at unasked")
 
     webhook_secret_key: SecretStr = Field(
-        SecretStr(""), description="Encrypts the secrets of webhook endpoints; 32 characters or more"
+        SecretStr(""), description="Encrypts the secrets of webhook endpoints: a long random text"
     )
     webhook_allows_private: bool = Field(False, description="http and private addresses, for development")
     webhook_timeout_s: float = Field(15, gt=0, le=60, description="Of one attempt, body included")

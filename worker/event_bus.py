@@ -16,18 +16,21 @@ from kombu.messaging import Producer
 from keyledger.contract.logged_event import LoggedEvent
 from keyledger.ledger.consuming import Checkpoint
 
-CONSUMER: Final = "bus"
 EXCHANGE: Final = Exchange("keyledger.events", type="topic", durable=True)
 CONTENT_TYPE: Final = "application/cloudevents+json"
 TIMEOUT_S: Final = 4.0
-_REDIS_OPTIONS: Final = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": 2, "socket_keepalive": True}
-_AMQP_OPTIONS: Final = {"confirm_publish": True, "read_timeout": TIMEOUT_S, "write_timeout": TIMEOUT_S}
+_AMQP: Final = {"confirm_publish": True, "read_timeout": TIMEOUT_S, "write_timeout": TIMEOUT_S}
+_REDIS: Final = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": 2, "socket_keepalive": True}
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "amqp": _AMQP, "amqps": _AMQP, "pyamqp": _AMQP, "redis": _REDIS, "rediss": _REDIS,
+}  # fmt: skip
+"""By scheme: kombu sets no time-outs by itself, and each transport names them otherwise."""
 
 
 class EventBus:
     """A broker as a consumer of the log."""
 
-    name = CONSUMER
+    name = "bus"
 
     def __init__(self, url: str, *, source: str) -> None:
         self._url = url
@@ -69,7 +72,7 @@ class EventBus:
 
     def _connected(self) -> Any:
         if self._producer is None:
-            options = _AMQP_OPTIONS if self._url.startswith("amqp") else _REDIS_OPTIONS
+            options = _OPTIONS.get(self._url.partition(":")[0], {})
             self._connection = Connection(self._url, connect_timeout=2, transport_options=options)
             self._producer = Producer(self._connection.channel(), exchange=EXCHANGE, auto_declare=True)
         return self._producer

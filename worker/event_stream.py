@@ -16,13 +16,12 @@ from keyledger.contract.logged_event import LoggedEvent
 from keyledger.ledger.consuming import Checkpoint, position_before_newest
 
 STREAM: Final = "keyledger:events"
-CONSUMER: Final = "stream"
 
 
 class EventStream:
     """The stream as a consumer of the log."""
 
-    name = CONSUMER
+    name = "stream"
 
     def __init__(self, client: "redis.Redis", *, length: int, source: str) -> None:
         self._client = client

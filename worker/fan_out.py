@@ -1,7 +1,6 @@
 """The webhook fan-out as a consumer of the log: its effect is in SQL, with its checkpoint."""
 
 from collections.abc import Callable
-from typing import Final
 
 import psycopg
 
@@ -9,13 +8,11 @@ from keyledger.contract.logged_event import LoggedEvent
 from keyledger.ledger.consuming import Checkpoint
 from keyledger.ledger.fan_out import fan_out
 
-CONSUMER: Final = "webhooks"
-
 
 class FanOut:
     """Makes deliveries, and tells the deliverer."""
 
-    name = CONSUMER
+    name = "webhooks"
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake

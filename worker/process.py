@@ -217,6 +217,8 @@ def run(settings: Settings) -> None:
     with connect_ledger(settings.database_url, application="keyledger-worker") as connection:
         check_shards(connection, settings.lanes_shards)
     worker = build(settings)
+    if worker.deliverer is None:
+        log.warning("webhooks are not sent: set KEYLEDGER_WEBHOOK_SECRET_KEY, the same as for producers")
 
     def on_shutting_down(**_: object) -> None:
         worker.stop()

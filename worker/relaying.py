@@ -79,6 +79,7 @@ class Relay(threading.Thread):
         self._interval_s = interval_s
         self._stopping = stopping
         self._failpoints = failpoints
+        self._at_once = EVENTS_AT_ONCE
         self._committed = threading.Event()
         self._connection: psycopg.Connection | None = None
 
@@ -88,7 +89,6 @@ class Relay(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            self._committed.wait(self._interval_s)
             self._committed.clear()
             pause_s = PAUSE_S
             try:
@@ -101,6 +101,7 @@ class Relay(threading.Thread):
                     "the relay failed; it goes on", consumer=self._consumer.name, error=_first_line(error)
                 )
             self._stopping.wait(pause_s)
+            self._committed.wait(self._interval_s)
         self.close()
 
     def pass_on_all(self) -> int:
@@ -115,9 +116,16 @@ class Relay(threading.Thread):
             return 0
         passed_on = 0
         while not self._stopping.is_set():
-            count = self._pass_on_some(connection, horizon.position)
+            asked = self._at_once
+            try:
+                count = self._pass_on_some(connection, horizon.position)
+            except Exception:
+                # It may have been too much for the time that a transaction has.
+                self._at_once = max(1, asked // 2)
+                raise
+            self._at_once = min(EVENTS_AT_ONCE, asked * 2)
             passed_on += count
-            if count < EVENTS_AT_ONCE:
+            if count < asked:
                 break
         return passed_on
 
@@ -127,7 +135,7 @@ class Relay(threading.Thread):
             if checkpoint is None:
                 return 0
             after = self._consumer.reached(connection, checkpoint, up_to)
-            events = events_between(connection, after, up_to, EVENTS_AT_ONCE)
+            events = events_between(connection, after, up_to, self._at_once)
             if not events:
                 return 0
             self._failpoints.hit("before-relay")

@@ -119,3 +119,9 @@ def test_a_consumer_that_is_none_is_refused(service: Service) -> None:
     """With where to look."""
     ran = service.command("consumer", "reset", "nobody", "--position", "0")
     assert (1, True) == (ran.returncode, "keyledger consumer list" in ran.stderr)
+
+
+def test_webhooks_are_not_begun_again_as_a_whole(service: Service) -> None:
+    """What was delivered would go out again to everybody."""
+    ran = service.command("consumer", "reset", "webhooks", "--position", "0")
+    assert (1, True) == (ran.returncode, "replay" in ran.stderr)

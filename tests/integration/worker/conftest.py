@@ -10,6 +10,8 @@ from keyledger.contract.envelope import Envelope
 from keyledger.contract.settings import Settings
 from keyledger.ledger.connections import connect
 from keyledger.worker.process import Worker
+from keyledger.worker.relaying import Relay
+from tests.envelopes import add, create
 from tests.lane_sides import LaneSides, lane_sides
 
 NewWorker = Callable[..., Worker]
@@ -69,3 +71,13 @@ def accept(lanes: LaneSides, *envelopes: Envelope, reply_channel: str = "") -> N
 def statuses(connection: psycopg.Connection) -> dict[str, str]:
     """Status by command id of everything recorded."""
     return dict(connection.execute("SELECT id::text, status FROM commands").fetchall())
+
+
+def relay_of(worker: Worker, name: str = "stream") -> Relay:
+    return next(relay for relay in worker.relays if relay.name == f"relay-{name}")
+
+
+def record(lanes: LaneSides, worker: Worker, *users: str) -> None:
+    """Two events a user: made known, given a key."""
+    accept(lanes, *[made for user in users for made in (create(user), add(user))])
+    worker.drain(0)

@@ -1,43 +1,28 @@
 """From the event log to its consumers: in order, nothing skipped, nothing lost, whatever dies."""
 
 import threading
-import time
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
 
 import orjson
 import psycopg
 import pytest
-from kombu.connection import Connection
-from kombu.entity import Queue
 from structlog.testing import capture_logs
 
+from keyledger.contract.logged_event import LoggedEvent
 from keyledger.ledger.connections import connect
-from keyledger.ledger.consuming import find_consumer, locked_consumer, reset_consumer
+from keyledger.ledger.consuming import Checkpoint, locked_consumer, reset_consumer
 from keyledger.ledger.failpoints import FailpointHit
-from keyledger.worker.event_bus import EXCHANGE, EventBus
 from keyledger.worker.event_stream import STREAM
 from keyledger.worker.process import Worker
 from keyledger.worker.relaying import Relay
 from tests.envelopes import add, command_id, create, remove
-from tests.integration.worker.conftest import NewWorker, accept
+from tests.integration.worker.conftest import NewWorker, accept, record, relay_of
 from tests.lane_sides import LaneSides
-from tests.rabbitmq import rabbitmq
 from tests.waiting import wait_until
 
 
 def stream(lanes: LaneSides) -> list[dict[bytes, bytes]]:
     return [fields for _, fields in lanes.client.xrange(STREAM)]
-
-
-def relay_of(worker: Worker, name: str = "stream") -> Relay:
-    return next(relay for relay in worker.relays if relay.name == f"relay-{name}")
-
-
-def record(lanes: LaneSides, worker: Worker, *users: str) -> None:
-    """Two events a user: made known, given a key."""
-    accept(lanes, *[made for user in users for made in (create(user), add(user))])
-    worker.drain(0)
 
 
 def logged_ids(connection: psycopg.Connection) -> list[str]:
@@ -208,82 +193,44 @@ def test_the_stream_is_capped(lanes: LaneSides, new_worker: NewWorker) -> None:
     assert 50 <= len(stream(lanes)) < 70
 
 
-def received(url: str, bound: Any, count: int) -> list[tuple[str, dict[str, Any]]]:
-    """Routing key and document of what comes to a queue."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    with Connection(url) as connection:
-        queue = bound(connection.channel())
-        ends_s = time.monotonic() + 20
-        while len(found) < count and time.monotonic() < ends_s:
-            message = queue.get(no_ack=True)
-            if message is None:
-                continue
-            found.append((message.delivery_info["routing_key"], orjson.loads(message.body)))
-    return found
+class Weak:
+    """A consumer that can take only three events at once, and says so by failing."""
+
+    name = "weak"
+
+    def __init__(self) -> None:
+        self.has: list[str] = []
+
+    def begins_after(self, newest: int) -> int:
+        return 0
+
+    def reached(self, connection: psycopg.Connection, checkpoint: Checkpoint, newest: int) -> int:
+        return checkpoint.position
+
+    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:
+        if len(events) > 3:
+            raise TimeoutError("too many")
+        self.has += [event.id for event in events]
+
+    def close(self) -> None:
+        """Nothing to give up."""
 
 
-def check_bus(url: str, lanes: LaneSides, new_worker: NewWorker, connection: psycopg.Connection) -> None:
-    """A queue bound to one organisation's keys gets those, in order; a broken chunk is sent again."""
-    worker = new_worker(event_bus_url=url)
-    dying = new_worker(event_bus_url=url, failpoints="after-relay=raise*1")
-    relay = relay_of(worker, "bus")
-    relay.pass_on_all()
-    bound = Queue("test", EXCHANGE, routing_key="PhysicalKeyAdded.acme", durable=False)
-    with Connection(url) as broker:
-        bound(broker.channel()).declare()
-    record(lanes, worker, "ada", "bob")
-    assert 4 == relay.pass_on_all()
-    added = [
-        id_
-        for (id_,) in connection.execute(
-            "SELECT id::text FROM events WHERE type = 'PhysicalKeyAdded' ORDER BY position"
-        )
-    ]
-    messages = received(url, bound, 2)
-    assert [("PhysicalKeyAdded.acme", id_) for id_ in added] == [(key, body["id"]) for key, body in messages]
-    record(lanes, worker, "carl")
-    with pytest.raises(FailpointHit):
-        relay_of(dying, "bus").pass_on_all()
-    relay.pass_on_all()
-    again = [body["id"] for _, body in received(url, bound, 2)]
-    assert 2 == len(again)
-    assert 1 == len(set(again))
-
-
-def test_the_event_bus_works_on_redis(
-    lanes: LaneSides, new_worker: NewWorker, redis_url: str, connection: psycopg.Connection
+def test_a_chunk_that_is_too_much_is_made_smaller(
+    lanes: LaneSides, worker: Worker, connection: psycopg.Connection, database_url: str
 ) -> None:
-    """Any transport of kombu: here the Redis that is there already."""
-    check_bus(redis_url, lanes, new_worker, connection)
-
-
-def test_the_event_bus_works_on_rabbitmq(
-    lanes: LaneSides, new_worker: NewWorker, connection: psycopg.Connection, tmp_path: Path
-) -> None:
-    """With confirmations."""
-    with rabbitmq(tmp_path) as url:
-        check_bus(url, lanes, new_worker, connection)
-
-
-def test_a_bus_that_is_not_there_holds_up_nobody(
-    lanes: LaneSides, new_worker: NewWorker, connection: psycopg.Connection
-) -> None:
-    """Its checkpoint stays; the stream goes on."""
-    worker = new_worker(event_bus_url="amqp://guest:guest@127.0.0.1:1//")
-    bus = relay_of(worker, "bus")
-    bus.pass_on_all()
-    record(lanes, worker, "ada")
-    with pytest.raises(OSError, match="refused"):
-        bus.pass_on_all()
-    assert 2 == relay_of(worker).pass_on_all()
-    assert 0 == find_consumer(connection, "bus").position
-
-
-def test_a_new_bus_is_not_told_the_past(
-    lanes: LaneSides, new_worker: NewWorker, redis_url: str, connection: psycopg.Connection
-) -> None:
-    """It begins where the log ends."""
-    worker = new_worker(event_bus_url=redis_url)
-    record(lanes, worker, "ada")
-    assert 0 == relay_of(worker, "bus").pass_on_all()
-    assert EventBus(redis_url, source="x").begins_after(2) == find_consumer(connection, "bus").position
+    """Until it goes through: a slow consumer is behind, never stuck."""
+    record(lanes, worker, *[f"user-{n}" for n in range(10)])
+    weak = Weak()
+    relay = Relay(
+        weak,
+        lambda: connect(database_url, application="test"),
+        interval_s=0.01,
+        stopping=worker.stopping,
+        failpoints=worker.parts.failpoints,
+    )
+    for _ in range(20):
+        with suppress(TimeoutError):
+            relay.pass_on_all()
+    relay.close()
+    assert logged_ids(connection) == weak.has
