@@ -50,7 +50,7 @@ class Application:
         self._files = files
         self._others = Starlette(
             routes=[
-                Route(path, _by_method(methods), methods=list(methods)) for path, methods in others.items()
+                Route(path, _by_method(answers), methods=list(answers)) for path, answers in others.items()
             ],
             exception_handlers={HTTPException: _as_problem, Problem: _as_problem},
         )
