@@ -10,40 +10,40 @@ import asyncio
 import email.utils
 import ssl
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
-import httpcore
 import structlog
 
 from keyledger.contract.endpoint_url import EndpointUrl
 
-from .dialling import PHASE_ENDED, CheckedBackend, Dial, Refused, Resolve, Unresolved
+from .dialling import Dial, Dialler, Refused, Resolve, Unresolved
+from .exchanging import EXCERPT_MAX, Answer, Broken, Connection
 
-READ_MAX: Final = 64 * 1024
-EXCERPT_MAX: Final = 4 * 1024
 RETRY_AFTER_MAX_S: Final = 86_400
-KEPT_ALIVE_S: Final = 10.0
+KEPT_IDLE_S: Final = 10.0
+KEPT_MAX_S: Final = 60.0
+"""After so long a name is resolved and its addresses are checked again, however busy the connection is."""
 IDLE_MAX: Final = 256
-_INFLATE_STEP: Final = 8 * 1024
 
 _ERRORS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (TimeoutError, "timeout"),
-    (httpcore.TimeoutException, "timeout"),
-    (ssl.SSLError, "tls"),
-    (httpcore.ConnectError, "connect"),
-    (httpcore.ReadError, "reset"),
-    (httpcore.WriteError, "reset"),
-    (httpcore.ProtocolError, "protocol"),
+    (Unresolved, "dns"),
+    (Broken, "protocol"),
+    (ConnectionResetError, "reset"),
+    (BrokenPipeError, "reset"),
     (OSError, "connect"),
 )
 
 log = structlog.get_logger()
+
+
+class HandshakeFailed(Exception):
+    """There was no agreement on TLS, or the certificate is not the host's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,41 +78,43 @@ class Attempting:
         self._timeout_s = timeout_s
         self._clock_ms = clock_ms
         self._agent = f"keyledger/{version('keyledger')}"
-        backend = CheckedBackend(allows_private, resolve, dial)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(),
-            # A request that gives up while it queues for a connection can lose the pool that place for ever:
-            # nothing queues here, the caller bounds what runs at once.
-            max_connections=None,
-            max_keepalive_connections=IDLE_MAX,
-            keepalive_expiry=KEPT_ALIVE_S,
-            network_backend=backend,
-        )
+        self._dialler = Dialler(allows_private=allows_private, resolve=resolve, dial=dial)
+        self._tls = tls or ssl.create_default_context()
+        self._idle: dict[str, list[Connection]] = {}
 
-    async def close(self) -> None:
-        await self._pool.aclose()
+    def close(self) -> None:
+        """End the connections that are kept."""
+        for kept in self._idle.values():
+            for connection in kept:
+                connection.abort()
+        self._idle.clear()
 
     async def post(self, url: EndpointUrl, headers: dict[str, str], body: bytes) -> Attempt:
         """Send a body; the receiver's answer, or why there is none."""
-        progress = _Progress(self._clock_ms())
+        progress, answer = _Progress(self._clock_ms()), Answer()
+        error, text = None, ""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._exchange(url, headers, body, progress)
-        except Refused as error:
+                await self._exchange(url, self._request(url, headers, body), answer, progress)
+        except Refused as refused:
             # The endpoint's owner reads excerpts, and must not learn our names' addresses from them.
-            log.warning("an address was refused", error=str(error))
-            progress.fail("refused-address", "")
-        except Unresolved as error:
-            progress.fail("dns", str(error))
-        except Exception as error:
-            known = next((name for kind, name in _ERRORS if isinstance(error, kind)), "protocol")
-            is_tls = known == "connect" and progress.has_tls_failed
-            progress.fail("tls" if is_tls else known, str(error))
-        return progress.attempt()
+            log.warning("an address was refused", error=str(refused))
+            error = "refused-address"
+        except HandshakeFailed as failed:
+            error, text = "tls", str(failed)
+        except Exception as failed:
+            error = next((name for kind, name in _ERRORS if isinstance(failed, kind)), "protocol")
+            text = str(failed)
+        return Attempt(
+            progress.started_ms,
+            progress.phases_ms,
+            answer.status,
+            error,
+            answer.excerpt or text.encode()[:EXCERPT_MAX],
+            _retry_after_s(answer.headers.get("retry-after", ""), self._clock_ms()),
+        )
 
-    async def _exchange(
-        self, url: EndpointUrl, headers: dict[str, str], body: bytes, progress: "_Progress"
-    ) -> None:
+    def _request(self, url: EndpointUrl, headers: dict[str, str], body: bytes) -> bytes:
         own = {
             "host": url.origin.partition("://")[2],
             "user-agent": self._agent,
@@ -120,94 +122,102 @@ class Attempting:
             "content-length": str(len(body)),
         }
         sent = {name: value for name, value in headers.items() if name.lower() not in own} | own
-        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
-        token = PHASE_ENDED.set(progress.ended)
+        lines = [f"POST {url.target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + body
+
+    async def _exchange(
+        self, url: EndpointUrl, request: bytes, answer: Answer, progress: "_Progress"
+    ) -> None:
+        """On a connection that was kept, or else on a new one. One that was kept may end at the moment it is
+        used: if nothing came, the request is sent again on a new one."""
+        connection = self._kept(url.origin)
+        if connection is not None:
+            try:
+                return await self._exchange_on(connection, url, request, answer, progress)
+            except (OSError, Broken):
+                if connection.has_received:
+                    raise
+        await self._exchange_on(await self._connect(url, progress), url, request, answer, progress)
+
+    async def _exchange_on(
+        self,
+        connection: Connection,
+        url: EndpointUrl,
+        request: bytes,
+        answer: Answer,
+        progress: "_Progress",
+    ) -> None:
         try:
-            async with self._pool.stream(
-                "POST",
-                httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target),
-                headers=list(sent.items()),
-                content=body,
-                extensions={"timeout": timeouts, "trace": progress.trace},
-            ) as response:
-                progress.answered(response.status, _retry_after_s(response.headers, self._clock_ms()))
-                progress.excerpt = await _read(response, progress)
-                progress.ended("body")
-        finally:
-            PHASE_ENDED.reset(token)
+            await connection.exchange(request, answer, lambda: progress.ended("first_byte"))
+        except BaseException:
+            connection.abort()
+            raise
+        progress.ended("body")
+        if connection.is_reusable and sum(map(len, self._idle.values())) < IDLE_MAX:
+            self._idle.setdefault(url.origin, []).append(connection)
+        else:
+            connection.abort()
+
+    def _kept(self, origin: str) -> Connection | None:
+        """The connection that was used last; those that were kept too long are ended."""
+        now_s = asyncio.get_running_loop().time()
+        kept = self._idle.pop(origin, [])
+        fresh = []
+        for connection in kept:
+            is_old = now_s - connection.idle_since_s > KEPT_IDLE_S or now_s - connection.opened_s > KEPT_MAX_S
+            if is_old or not connection.is_reusable:
+                connection.abort()
+            else:
+                fresh.append(connection)
+        found = fresh.pop() if fresh else None
+        if fresh:
+            self._idle[origin] = fresh
+        return found
+
+    async def _connect(self, url: EndpointUrl, progress: "_Progress") -> Connection:
+        loop = asyncio.get_running_loop()
+        dialled = await self._dialler.connect(
+            url.host, url.port, within_s=self._timeout_s, ended=progress.ended
+        )
+        try:
+            transport, connection = await loop.create_connection(Connection, sock=dialled)
+        except BaseException:
+            dialled.close()
+            raise
+        if url.scheme == "https":
+            try:
+                secured = await loop.start_tls(transport, connection, self._tls, server_hostname=url.host)
+            except (OSError, ssl.SSLError) as error:
+                transport.abort()
+                if isinstance(error, TimeoutError):
+                    raise
+                raise HandshakeFailed(str(error)) from error
+            except BaseException:
+                transport.abort()
+                raise
+            assert isinstance(secured, asyncio.Transport)
+            connection.use(secured)
+            progress.ended("tls")
+        return connection
 
 
 class _Progress:
     """How far an attempt has come."""
 
     def __init__(self, started_ms: int) -> None:
-        self._started_ms = started_ms
+        self.started_ms = started_ms
+        self.phases_ms: dict[str, float] = {}
         self._since_s = time.perf_counter()
-        self._phases_ms: dict[str, float] = {}
-        self._status: int | None = None
-        self._error: str | None = None
-        self._retry_after_s: int | None = None
-        self.excerpt = b""
-        self.has_tls_failed = False
 
     def ended(self, phase: str) -> None:
         """A phase ended here; the next one begins."""
         now_s = time.perf_counter()
-        self._phases_ms[phase] = round((now_s - self._since_s) * 1000, 2)
+        self.phases_ms[phase] = round((now_s - self._since_s) * 1000, 2)
         self._since_s = now_s
 
-    async def trace(self, event: str, _: Any) -> None:
-        if event == "connection.start_tls.complete":
-            self.ended("tls")
-        elif event == "connection.start_tls.failed":
-            self.has_tls_failed = True
 
-    def answered(self, status: int, retry_after_s: int | None) -> None:
-        self._status, self._retry_after_s = status, retry_after_s
-        self.ended("first_byte")
-
-    def fail(self, error: str, text: str) -> None:
-        self._error = error
-        self.excerpt = self.excerpt or text.encode()[:EXCERPT_MAX]
-
-    def attempt(self) -> Attempt:
-        return Attempt(
-            self._started_ms,
-            self._phases_ms,
-            self._status,
-            self._error,
-            self.excerpt,
-            self._retry_after_s,
-        )
-
-
-async def _read(response: httpcore.Response, progress: _Progress) -> bytes:
-    """The beginning of the answer, decoded; what is past the cap, decoded or not, is not read."""
-    encodings = [value for name, value in response.headers if name.lower() == b"content-encoding"]
-    inflate = zlib.decompressobj(47) if encodings and encodings[0].lower() in (b"gzip", b"deflate") else None
-    read = received = 0
-    async for chunk in response.aiter_stream():
-        received += len(chunk)
-        rest = chunk
-        while rest and read < READ_MAX:
-            if inflate is None:
-                piece, rest = rest, b""
-            else:
-                try:
-                    piece = inflate.decompress(rest, _INFLATE_STEP)
-                except zlib.error:
-                    return progress.excerpt
-                rest = inflate.unconsumed_tail
-            read += len(piece)
-            progress.excerpt += piece[: EXCERPT_MAX - len(progress.excerpt)]
-        if max(read, received) >= READ_MAX:
-            break
-    return progress.excerpt
-
-
-def _retry_after_s(headers: list[tuple[bytes, bytes]], now_ms: int) -> int | None:
+def _retry_after_s(value: str, now_ms: int) -> int | None:
     """Seconds, or an HTTP date (RFC 9110, section 10.2.3); at most a day."""
-    value = next((value for name, value in headers if name.lower() == b"retry-after"), b"").decode("latin-1")
     if value.isascii() and value.isdigit():
         return min(int(value[:9]), RETRY_AFTER_MAX_S)
     with suppress(ValueError, TypeError, OverflowError):

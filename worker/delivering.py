@@ -68,5 +68,5 @@ class Deliverer(threading.Thread):
                 self._bell.clear()
         finally:
             await sending.stop()
-            await attempting.close()
+            attempting.close()
             await pool.close()

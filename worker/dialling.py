@@ -7,22 +7,15 @@ second time. A host with one refused address is refused, however good its others
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from contextvars import ContextVar
-from typing import Any, Final
-
-import httpcore
 
 from keyledger.contract.endpoint_url import refusal
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""From host and port to IP addresses."""
-Dial = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]]
-"""From IP address, port and time-out in seconds to a connection; raises OSError or httpcore's errors."""
-
-PHASE_ENDED: Final[ContextVar[Callable[[str], None]]] = ContextVar("phase_ended")
-"""Told by the connecting task that `dns` or `connect` has ended."""
+"""From host and port to IP addresses; raises OSError."""
+Dial = Callable[[str, int], Awaitable[socket.socket]]
+"""From IP address and port to a connected socket that does not block; raises OSError."""
 
 
 class Refused(Exception):
@@ -33,44 +26,41 @@ class Unresolved(Exception):
     """The host has no address."""
 
 
-class CheckedBackend(httpcore.AsyncNetworkBackend):
+class Dialler:
     """Resolves, checks every address, and dials one that it has checked."""
 
     def __init__(
-        self, allows_private: bool, resolve: Resolve | None = None, dial: Dial | None = None
+        self, *, allows_private: bool, resolve: Resolve | None = None, dial: Dial | None = None
     ) -> None:
         self._allows_private = allows_private
         self._resolve = resolve or _resolve
         self._dial = dial or _dial
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,  # noqa: ARG002
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
-    ) -> httpcore.AsyncNetworkStream:
-        """A connection to a checked address of the host."""
-        phase_ended = PHASE_ENDED.get()
+    async def connect(
+        self, host: str, port: int, *, within_s: float, ended: Callable[[str], None]
+    ) -> socket.socket:
+        """A connection to a checked address of the host; `ended` is told when `dns` and `connect` are done.
+
+        Raises Refused, Unresolved, OSError, or TimeoutError when no address has answered in time.
+        """
         addresses = await self._addresses(host, port)
-        phase_ended("dns")
+        ended("dns")
         for address in addresses:
             reason = None if self._allows_private else refusal(address)
             if reason is not None:
                 # One bad address among good ones is a trick, too.
                 raise Refused(f"{host} has the address {address}: {reason}")
         failure: Exception = Unresolved(f"{host} has no address")
-        # One that hangs leaves time for the others.
-        share_s = timeout / len(addresses) if timeout and addresses else None
         for address in addresses:
             try:
-                stream = await self._dial(address, port, share_s)
-            except (OSError, httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                # One that hangs leaves time for the others.
+                async with asyncio.timeout(within_s / len(addresses)):
+                    connected = await self._dial(address, port)
+            except OSError as error:  # a TimeoutError is one, too
                 failure = error
                 continue
-            phase_ended("connect")
-            return stream
+            ended("connect")
+            return connected
         raise failure
 
     async def _addresses(self, host: str, port: int) -> list[str]:
@@ -87,5 +77,13 @@ async def _resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-async def _dial(address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
-    return await httpcore.AnyIOBackend().connect_tcp(address, port, timeout=timeout_s)
+async def _dial(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, (address, port))
+    except BaseException:
+        made.close()
+        raise
+    return made

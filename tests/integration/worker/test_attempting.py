@@ -10,7 +10,6 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
-import httpcore
 import pytest
 
 from keyledger.contract.endpoint_url import parse_endpoint_url
@@ -37,11 +36,13 @@ class World:
             raise OSError("no such name")
         return answer
 
-    async def dial(self, address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
+    async def dial(self, address: str, port: int) -> socket.socket:
         self.dialled.append(address)
         if address == HANGING:
-            await asyncio.wait_for(asyncio.Event().wait(), timeout_s)
-        return await httpcore.AnyIOBackend().connect_tcp("127.0.0.1", self.port, timeout=timeout_s)
+            await asyncio.Event().wait()
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        made.setblocking(False)
+        return made
 
 
 def attempts(
@@ -59,7 +60,7 @@ def attempts(
         try:
             return [await attempting.post(parsed, GIVEN, b"body") for _ in range(times)]
         finally:
-            await attempting.close()
+            attempting.close()
             server.close()
 
     return asyncio.run(run())
