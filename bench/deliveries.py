@@ -147,7 +147,7 @@ class _Bench:
     async def hanging(self, options: argparse.Namespace) -> list[Figure]:
         """What one endpoint that never answers does to the others."""
         _say("one endpoint hangs")
-        hanging, *others = self.senders
+        hanging = self.senders[0]
         ratios = []
         for _ in range(options.rounds):
             well, _ = await self._send(self.senders, options.hanging_rate)

@@ -31,7 +31,7 @@ class Arrival:
 
 @dataclass
 class Receivers:
-    """What came. `delays_s` says how long an endpoint takes to answer, `HANGS`: for ever; none: not at all."""
+    """What came. `delays_s` says how long an endpoint takes to answer; `HANGS`: for ever."""
 
     port: int = 0
     delays_s: dict[str, float | None] = field(default_factory=dict)

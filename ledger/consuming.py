@@ -33,8 +33,9 @@ _ADD: Final = """
 INSERT INTO consumers (name, position, starts_after) VALUES (%(name)s, %(position)s, %(position)s)
 ON CONFLICT (name) DO NOTHING
 """
-_TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('consumer'), hashtext(%s))"
 _FIND: Final = "SELECT name, position, starts_after FROM consumers WHERE name = %s"
+# The lock first, for the position must be what its last holder has left.
+_TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('consumer'), hashtext(%s))"
 _MOVE: Final = f"UPDATE consumers SET position = %s, moved_ms = {NOW_MS} WHERE name = %s"
 _RESET: Final = """
 UPDATE consumers SET position = %(position)s, starts_after = %(position)s WHERE name = %(name)s
@@ -80,6 +81,28 @@ class Checkpoint:
     name: str
     position: int
     starts_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """How many events a consumer was passed, and the position up to which it now has everything."""
+
+    events: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Which events a consumer is to be passed: after one position and up to another, at most so many."""
+
+    after: int
+    up_to: int
+    at_most: int
+
+    def passed(self, events: list[LoggedEvent]) -> Passed:
+        """That it was passed these, the first of the chunk."""
+        is_all = len(events) < self.at_most
+        return Passed(len(events), self.up_to if is_all else events[-1].position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +188,10 @@ def list_lags(connection: psycopg.Connection) -> list[Lag]:
         return cursor.execute(_LAG).fetchall()
 
 
-def events_between(connection: psycopg.Connection, after: int, up_to: int, limit: int) -> list[LoggedEvent]:
-    """Events with `after` < position ≤ `up_to`, in order."""
+def events_of(connection: psycopg.Connection, chunk: Chunk) -> list[LoggedEvent]:
+    """The events of a chunk, in order."""
     with translated(connection), connection.cursor(row_factory=class_row(LoggedEvent)) as cursor:
-        return cursor.execute(_AFTER, [after, up_to, limit]).fetchall()
+        return cursor.execute(_AFTER, [chunk.after, chunk.up_to, chunk.at_most]).fetchall()
 
 
 def position_before_newest(connection: psycopg.Connection, up_to: int, count: int) -> int:

@@ -8,21 +8,33 @@ from typing import Final
 
 import psycopg
 
-from keyledger.contract.logged_event import LoggedEvent
-
 from .clock import NOW_MS
+from .consuming import Chunk, Passed
 
 NEVER_MS: Final = 2**62
 """Later than all times: until its first failure a delivery blocks its lane."""
+DELIVERIES_AT_ONCE: Final = 1_000
+"""Of one transaction; but always those of one event."""
 
 # A chunk's own events follow each other; the first of a lane follows the newest one before the chunk.
 _FAN_OUT: Final = f"""
 WITH clock AS (SELECT {NOW_MS} AS now_ms),
-subscribed AS (
-    SELECT e.position, e.id AS event_id, e.user_id, p.id AS endpoint_id
-    FROM events e JOIN endpoints p ON p.organisation_id = e.organisation
-    WHERE e.position = ANY(%(positions)s) AND p.deleted_ms IS NULL AND p.starts_after < e.position
+chunk AS MATERIALIZED (
+    SELECT position, id, user_id, type, organisation FROM events
+    WHERE position > %(after)s AND position <= %(up_to)s ORDER BY position LIMIT %(at_most)s
+),
+subscribed AS MATERIALIZED (
+    SELECT e.position, e.id AS event_id, e.user_id, p.id AS endpoint_id,
+           count(*) OVER (ORDER BY e.position) AS deliveries
+    FROM chunk e JOIN endpoints p ON p.organisation_id = e.organisation
+    WHERE p.deleted_ms IS NULL AND p.starts_after < e.position
       AND (p.events = '{{*}}' OR e.type = ANY(p.events))
+),
+passed AS MATERIALIZED (
+    SELECT coalesce(
+        (SELECT greatest(max(position) FILTER (WHERE deliveries <= {DELIVERIES_AT_ONCE}), min(position))
+         FROM subscribed HAVING max(deliveries) > {DELIVERIES_AT_ONCE}),
+        (SELECT max(position) FROM chunk), %(up_to)s) AS position
 ),
 made AS (
     INSERT INTO deliveries (id, endpoint_id, user_id, event_id, position, previous, due_ms, blocks_until_ms,
@@ -32,20 +44,29 @@ made AS (
                     (SELECT l.last_event_id FROM delivery_lanes l
                      WHERE l.endpoint_id = s.endpoint_id AND l.user_id = s.user_id)),
            now_ms, {NEVER_MS}, now_ms
-    FROM subscribed s, clock
+    FROM subscribed s, clock, passed WHERE s.position <= passed.position
     ON CONFLICT (endpoint_id, event_id) DO NOTHING
     RETURNING endpoint_id, user_id, event_id, position
+),
+woken AS (
+    INSERT INTO delivery_lanes (endpoint_id, user_id, last_event_id, due_ms)
+    SELECT DISTINCT ON (endpoint_id, user_id) endpoint_id, user_id, event_id, now_ms FROM made, clock
+    ORDER BY endpoint_id, user_id, position DESC
+    ON CONFLICT (endpoint_id, user_id) DO UPDATE
+    SET last_event_id = excluded.last_event_id, due_ms = least(delivery_lanes.due_ms, excluded.due_ms)
+    RETURNING 1
 )
-INSERT INTO delivery_lanes (endpoint_id, user_id, last_event_id, due_ms)
-SELECT DISTINCT ON (endpoint_id, user_id) endpoint_id, user_id, event_id, now_ms FROM made, clock
-ORDER BY endpoint_id, user_id, position DESC
-ON CONFLICT (endpoint_id, user_id) DO UPDATE
-SET last_event_id = excluded.last_event_id, due_ms = least(delivery_lanes.due_ms, excluded.due_ms)
-RETURNING 1
+SELECT passed.position, (SELECT count(*) FROM chunk WHERE chunk.position <= passed.position),
+       (SELECT count(*) FROM woken)
+FROM passed
 """
 
 
-def fan_out(connection: psycopg.Connection, events: list[LoggedEvent]) -> int:
-    """Make the deliveries of these events; returns how many lanes have something new."""
-    cursor = connection.execute(_FAN_OUT, {"positions": [event.position for event in events]})
-    return cursor.rowcount
+def fan_out(connection: psycopg.Connection, chunk: Chunk) -> tuple[Passed, int]:
+    """Make the deliveries of a chunk's events, or of its first ones; also how many lanes have something
+    new."""
+    values = {"after": chunk.after, "up_to": chunk.up_to, "at_most": chunk.at_most}
+    row = connection.execute(_FAN_OUT, values).fetchone()
+    assert row is not None
+    position, events, lanes = row
+    return Passed(events, position), lanes

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from importlib.metadata import version
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
@@ -133,10 +133,12 @@ class Attempting:
         connection = self._kept(url.origin)
         if connection is not None:
             try:
-                return await self._exchange_on(connection, url, request, answer, progress)
+                await self._exchange_on(connection, url, request, answer, progress)
             except (OSError, Broken):
                 if connection.has_received:
                     raise
+            else:
+                return
         await self._exchange_on(await self._connect(url, progress), url, request, answer, progress)
 
     async def _exchange_on(
@@ -195,8 +197,7 @@ class Attempting:
             except BaseException:
                 transport.abort()
                 raise
-            assert isinstance(secured, asyncio.Transport)
-            connection.use(secured)
+            connection.use(cast(asyncio.Transport, secured))
             progress.ended("tls")
         return connection
 

@@ -14,11 +14,14 @@ from typing import Final
 
 import psycopg
 import structlog
+import uvloop
 from psycopg_pool import PoolTimeout
 
 from .sending import DelivererParts, Sending
 
 POLL_S: Final = 0.5
+PACE_S: Final = 0.02
+"""Between two looks, so that many attempts are recorded and taken together."""
 FAILED_PAUSE_S: Final = 1.0
 
 log = structlog.get_logger()
@@ -40,7 +43,8 @@ class Deliverer(threading.Thread):
                 self._loop.call_soon_threadsafe(self._bell.set)
 
     def run(self) -> None:
-        asyncio.run(self._deliver_until_stopped())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._deliver_until_stopped())
 
     async def _deliver_until_stopped(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -52,6 +56,7 @@ class Deliverer(threading.Thread):
         try:
             while not self._parts.stopping.is_set():
                 pause_s = POLL_S
+                self._bell.clear()
                 try:
                     if await sending.step():
                         pause_s = 0.0
@@ -61,11 +66,11 @@ class Deliverer(threading.Thread):
                 except Exception:
                     log.exception("delivering failed; it goes on")
                     pause_s = FAILED_PAUSE_S
+                await asyncio.sleep(PACE_S)
                 if pause_s:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(pause_s):
                             await self._bell.wait()
-                self._bell.clear()
         finally:
             await sending.stop()
             attempting.close()

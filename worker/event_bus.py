@@ -13,8 +13,7 @@ from kombu.connection import Connection
 from kombu.entity import Exchange
 from kombu.messaging import Producer
 
-from keyledger.contract.logged_event import LoggedEvent
-from keyledger.ledger.consuming import Checkpoint
+from keyledger.ledger.consuming import Checkpoint, Chunk, Passed, events_of
 
 EXCHANGE: Final = Exchange("keyledger.events", type="topic", durable=True)
 CONTENT_TYPE: Final = "application/cloudevents+json"
@@ -46,8 +45,9 @@ class EventBus:
         """What the checkpoint says: a broker cannot be asked."""
         return checkpoint.position
 
-    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:  # noqa: ARG002
+    def pass_on(self, connection: psycopg.Connection, chunk: Chunk) -> Passed:
         """Publish, and wait for the confirmations where the broker gives them."""
+        events = events_of(connection, chunk)
         try:
             producer = self._connected()
             for event in events:
@@ -63,6 +63,7 @@ class EventBus:
         except Exception:
             self.close()
             raise
+        return chunk.passed(events)
 
     def close(self) -> None:
         """Give up the connection; the next chunk makes a new one."""

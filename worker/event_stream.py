@@ -12,8 +12,7 @@ import orjson
 import psycopg
 import redis
 
-from keyledger.contract.logged_event import LoggedEvent
-from keyledger.ledger.consuming import Checkpoint, position_before_newest
+from keyledger.ledger.consuming import Checkpoint, Chunk, Passed, events_of, position_before_newest
 
 STREAM: Final = "keyledger:events"
 
@@ -41,8 +40,9 @@ class EventStream:
             return last
         return max(checkpoint.starts_after, position_before_newest(connection, newest, self._length))
 
-    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:  # noqa: ARG002
+    def pass_on(self, connection: psycopg.Connection, chunk: Chunk) -> Passed:
         """Append those that the stream does not have."""
+        events = events_of(connection, chunk)
         arguments: list[str | bytes | int] = [self._length]
         for event in events:
             arguments += [
@@ -53,7 +53,9 @@ class EventStream:
                 "" if event.version is None else event.version,
                 event.organisation or "",
             ]
-        self._append(keys=[STREAM], args=arguments)
+        if events:
+            self._append(keys=[STREAM], args=arguments)
+        return chunk.passed(events)
 
     def close(self) -> None:
         """Its client is the worker's."""

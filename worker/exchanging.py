@@ -8,7 +8,7 @@ whoever waits gives up and aborts. Parsing is llhttp's, through httptools; frami
 import asyncio
 import zlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import httptools
 
@@ -30,7 +30,7 @@ class Answer:
         self.status: int | None = None
         self.excerpt = b""
         self.headers: dict[str, str] = {}
-        self._inflate: "zlib._Decompress | None" = None
+        self._inflate: zlib._Decompress | None = None
         self._read_bytes = 0
 
     @property
@@ -109,8 +109,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not every loop's transports are subclasses.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self._ended is None or self._ended.done():

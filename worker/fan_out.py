@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from keyledger.contract.logged_event import LoggedEvent
-from keyledger.ledger.consuming import Checkpoint
+from keyledger.ledger.consuming import Checkpoint, Chunk, Passed
 from keyledger.ledger.fan_out import fan_out
 
 
@@ -25,10 +24,12 @@ class FanOut:
         """What the checkpoint says."""
         return checkpoint.position
 
-    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:
-        """Fan out in the relay's transaction."""
-        if fan_out(connection, events):
+    def pass_on(self, connection: psycopg.Connection, chunk: Chunk) -> Passed:
+        """Fan out in the relay's transaction; the events themselves stay in the ledger."""
+        passed, lanes = fan_out(connection, chunk)
+        if lanes:
             self._wake()
+        return passed
 
     def close(self) -> None:
         """It has nothing of its own."""

@@ -31,6 +31,7 @@ from keyledger.ledger.sealing import Sealing
 from keyledger.ledger.shards import Report, check_shards, note_report
 
 from .attempting import Attempting
+from .composing import Composing
 from .delivering import Deliverer
 from .delivery_rules import Schedule
 from .drain import Drain, DrainParts, RecorderPool
@@ -131,13 +132,15 @@ class Worker:
                 lambda: Attempting(
                     allows_private=settings.webhook_allows_private, timeout_s=settings.webhook_timeout_s
                 ),
-                Sealing(key),
+                Composing(
+                    Sealing(key),
+                    source=settings.event_source,
+                    allows_private=settings.webhook_allows_private,
+                ),
                 Schedule(settings.webhook_retry_delays_s, settings.webhook_disable_after_s),
-                settings.event_source,
                 settings.webhook_attempts_at_once,
                 # Longer than any attempt, or a lane would be taken while it is still sent.
                 int(settings.webhook_timeout_s * 2_000),
-                settings.webhook_allows_private,
                 self.stopping,
                 self.parts.failpoints,
             )

@@ -14,13 +14,13 @@ from typing import Final, Protocol
 import psycopg
 import structlog
 
-from keyledger.contract.logged_event import LoggedEvent
 from keyledger.ledger.consuming import (
     Checkpoint,
+    Chunk,
     Horizon,
+    Passed,
     add_consumer,
     draw_horizon,
-    events_between,
     find_consumer,
     is_settled,
     list_holders,
@@ -53,9 +53,9 @@ class Consumer(Protocol):
     def reached(self, connection: psycopg.Connection, checkpoint: Checkpoint, newest: int) -> int:
         """The position up to which it has everything."""
 
-    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:
-        """Give it these events, in the transaction of its checkpoint; returns when it has them safely, raises
-        when that is not sure."""
+    def pass_on(self, connection: psycopg.Connection, chunk: Chunk) -> Passed:
+        """Give it the events of a chunk, or the first of them, in the transaction of its checkpoint; returns
+        when it has them safely, raises when that is not sure."""
 
     def close(self) -> None:
         """Give up its connection, if it has one of its own."""
@@ -118,31 +118,33 @@ class Relay(threading.Thread):
         while not self._stopping.is_set():
             asked = self._at_once
             try:
-                count = self._pass_on_some(connection, horizon.position)
+                passed = self._pass_on_some(connection, horizon.position)
             except Exception:
                 # It may have been too much for the time that a transaction has.
                 self._at_once = max(1, asked // 2)
                 raise
             self._at_once = min(EVENTS_AT_ONCE, asked * 2)
-            passed_on += count
-            if count < asked:
+            if passed is None:
+                break
+            passed_on += passed.events
+            if passed.position >= horizon.position:
                 break
         return passed_on
 
-    def _pass_on_some(self, connection: psycopg.Connection, up_to: int) -> int:
-        """One chunk, in a transaction that moves the checkpoint when the consumer has it."""
+    def _pass_on_some(self, connection: psycopg.Connection, up_to: int) -> Passed | None:
+        """One chunk, in a transaction that moves the checkpoint when the consumer has it; None when somebody
+        else passes events on."""
         with locked_consumer(connection, self._consumer.name) as checkpoint:
             if checkpoint is None:
-                return 0
+                return None
             after = self._consumer.reached(connection, checkpoint, up_to)
-            events = events_between(connection, after, up_to, self._at_once)
-            if not events:
-                return 0
+            if after >= up_to:
+                return Passed(0, after)
             self._failpoints.hit("before-relay")
-            self._consumer.pass_on(connection, events)
+            passed = self._consumer.pass_on(connection, Chunk(after, up_to, self._at_once))
             self._failpoints.hit("after-relay")
-            move_consumer(connection, self._consumer.name, events[-1].position)
-        return len(events)
+            move_consumer(connection, self._consumer.name, passed.position)
+        return passed
 
     def _wait_until_settled(self, connection: psycopg.Connection, horizon: Horizon) -> bool:
         """Wait, without holding anything, for transactions that may still write below the horizon."""

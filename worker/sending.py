@@ -17,16 +17,13 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from keyledger.contract.endpoint_url import parse_endpoint_url
-from keyledger.contract.outcomes import encode_body
-from keyledger.contract.signature import signature_headers
-from keyledger.contract.webhook_body import CONTENT_TYPES, webhook_document
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, DueEndpoint, Health, Result
 from keyledger.ledger.failpoints import Failpoints
-from keyledger.ledger.sealing import CannotUnseal, Sealing
+from keyledger.ledger.sealing import CannotUnseal
 
 from .attempting import Attempt, Attempting
+from .composing import Composing
 from .delivery_rules import Schedule, follow, health_after
 
 SHARE_FIRST: Final = 8.0
@@ -42,12 +39,10 @@ class DelivererParts:
 
     open_pool: Callable[[], AsyncConnectionPool]
     open_attempting: Callable[[], Attempting]
-    sealing: Sealing
+    composing: Composing
     schedule: Schedule
-    source: str
     at_once: int
     lease_ms: int
-    allows_private: bool
     stopping: threading.Event
     failpoints: Failpoints
 
@@ -66,6 +61,7 @@ class Sending:
         self._running: dict[str, int] = {}
         self._shares: dict[str, float] = {}
         self._health: dict[str, Health] = {}
+        self._sealed: set[str] = set()
         self._done: list[tuple[DueEndpoint, Delivery, Attempt]] = []
 
     async def step(self) -> bool:
@@ -74,7 +70,8 @@ class Sending:
         free = self._parts.at_once - len(self._tasks)
         if free <= 0:
             return False
-        endpoints = {endpoint.id: endpoint for endpoint in await due_endpoints(self._pool)}
+        due = await due_endpoints(self._pool)
+        endpoints = {endpoint.id: endpoint for endpoint in due if self._is_open(endpoint)}
         self._health |= {id_: _health(endpoint) for id_, endpoint in endpoints.items()}
         wanted = self._wanted(list(endpoints.values()), free)
         if not wanted:
@@ -131,26 +128,28 @@ class Sending:
             self._bell.set()
 
     async def _attempt(self, endpoint: DueEndpoint, delivery: Delivery) -> Attempt:
-        parts, now_ms = self._parts, time.time_ns() // 1_000_000
+        now_ms = time.time_ns() // 1_000_000
         try:
-            secrets = [parts.sealing.unseal(endpoint.secret)]
-            if endpoint.old_secret is not None and now_ms < endpoint.old_secret_until_ms:
-                secrets.append(parts.sealing.unseal(endpoint.old_secret))
-            url = parse_endpoint_url(
-                endpoint.url, allows_http=parts.allows_private, allows_private=parts.allows_private
-            )
-        except (CannotUnseal, ValueError) as error:
+            request = self._parts.composing.compose(endpoint, delivery, now_ms)
+        except ValueError as error:
             log.warning("an endpoint cannot be delivered to", endpoint=endpoint.id, error=str(error))
-            # What is wrong with our key is not for the endpoint's owner to read.
-            text = b"" if isinstance(error, CannotUnseal) else str(error).encode()
-            return Attempt(now_ms, {}, None, "endpoint", text, None)
-        body = encode_body(webhook_document(delivery.event, delivery.previous, endpoint.format, parts.source))
-        headers = signature_headers(delivery.event.id, now_ms // 1000, body, secrets)
-        headers["content-type"] = CONTENT_TYPES[endpoint.format]
-        parts.failpoints.hit("before-attempt")
-        attempt = await self._attempting.post(url, headers, body)
-        parts.failpoints.hit("after-attempt")
+            return Attempt(now_ms, {}, None, "endpoint", str(error).encode(), None)
+        self._parts.failpoints.hit("before-attempt")
+        attempt = await self._attempting.post(request.url, request.headers, request.body)
+        self._parts.failpoints.hit("after-attempt")
         return attempt
+
+    def _is_open(self, endpoint: DueEndpoint) -> bool:
+        """Can its secrets be decrypted? What is wrong with our key is nobody's failed delivery."""
+        try:
+            self._parts.composing.open(endpoint)
+        except CannotUnseal as error:
+            if endpoint.id not in self._sealed:
+                self._sealed.add(endpoint.id)
+                log.warning("an endpoint waits for the right key", endpoint=endpoint.id, error=str(error))
+            return False
+        self._sealed.discard(endpoint.id)
+        return True
 
     def _adjust(self, endpoint_id: str, attempt: Attempt) -> None:
         """More at once while it goes well, half as much when the receiver cannot keep up."""

@@ -11,7 +11,7 @@ import pytest
 from keyledger.ledger.accounts import add_organisation
 from keyledger.ledger.batch import LaneBatch
 from keyledger.ledger.connections import open_pool
-from keyledger.ledger.consuming import events_between
+from keyledger.ledger.consuming import Chunk
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, Health, Result
 from keyledger.ledger.endpoints import add_endpoint, change_endpoint, list_deliveries, replay_delivery
@@ -60,7 +60,7 @@ def happened(connection: psycopg.Connection, recorder: Recorder, user: str, keys
     before = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()
     assert before is not None
     recorder.record([LaneBatch(user, [create(user), *(add(user) for _ in range(keys))])], 1, decide)
-    fan_out(connection, events_between(connection, before[0], LATER_MS, 1_000))
+    fan_out(connection, Chunk(before[0], LATER_MS, 1_000))
 
 
 def take(ask: Ask, endpoint: str, room: int = 10) -> list[Delivery]:
@@ -198,7 +198,8 @@ def test_an_event_that_is_fanned_out_again_makes_nothing_new(
 ) -> None:
     """Whatever a relay repeats."""
     happened(connection, recorder, "ada", 1)
-    assert 0 == fan_out(connection, events_between(connection, 0, LATER_MS, 100))
+    _, woken = fan_out(connection, Chunk(0, LATER_MS, 100))
+    assert 0 == woken
     assert (2, NEVER_MS) == connection.execute(
         "SELECT count(*), min(blocks_until_ms) FROM deliveries"
     ).fetchone()

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+import uvloop
 
 from keyledger.contract.endpoint_url import parse_endpoint_url
 from keyledger.worker.attempting import Attempt, Attempting
@@ -63,7 +64,8 @@ def attempts(
             attempting.close()
             server.close()
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run())
 
 
 def answering(*parts: bytes, then: Callable[[asyncio.StreamWriter], Awaitable[None]] | None = None) -> Serve:

@@ -8,9 +8,15 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from keyledger.contract.logged_event import LoggedEvent
 from keyledger.ledger.connections import connect
-from keyledger.ledger.consuming import Checkpoint, locked_consumer, reset_consumer
+from keyledger.ledger.consuming import (
+    Checkpoint,
+    Chunk,
+    Passed,
+    events_of,
+    locked_consumer,
+    reset_consumer,
+)
 from keyledger.ledger.failpoints import FailpointHit
 from keyledger.worker.event_stream import STREAM
 from keyledger.worker.process import Worker
@@ -207,10 +213,12 @@ class Weak:
     def reached(self, connection: psycopg.Connection, checkpoint: Checkpoint, newest: int) -> int:
         return checkpoint.position
 
-    def pass_on(self, connection: psycopg.Connection, events: list[LoggedEvent]) -> None:
+    def pass_on(self, connection: psycopg.Connection, chunk: Chunk) -> Passed:
+        events = events_of(connection, chunk)
         if len(events) > 3:
             raise TimeoutError("too many")
         self.has += [event.id for event in events]
+        return chunk.passed(events)
 
     def close(self) -> None:
         """Nothing to give up."""
