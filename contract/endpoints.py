@@ -11,6 +11,7 @@ from .text import PlainText
 ALL: Final = "*"
 DESCRIPTION_MAX: Final = 500
 OVERLAP_MAX_S: Final = 30 * 86_400
+TIME_MAX_MS: Final = 2**53 - 1
 
 
 def _check_events(events: list[str]) -> list[str]:
@@ -21,12 +22,23 @@ def _check_events(events: list[str]) -> list[str]:
     return sorted(set(events))
 
 
+def _check_signatures(signatures: list[str]) -> list[str]:
+    if sorted(set(signatures)) not in (["v1"], ["v1", "v1a"]):
+        raise ValueError('must be ["v1"] or ["v1", "v1a"]')
+    return sorted(set(signatures))
+
+
 Events = Annotated[list[str], AfterValidator(_check_events)]
+Signatures = Annotated[list[str], AfterValidator(_check_signatures)]
 Format = Literal["cloudevents", "eventbridge"]
 Order = Literal["per-user", "none"]
 FORMATS: Final = get_args(Format)
 ORDERS: Final = get_args(Order)
-DELIVERY_STATUSES: Final = ("pending", "delivered", "exhausted")
+DELIVERY_STATUSES: Final = ("pending", "held", "delivered", "exhausted")
+"""`held`: its endpoint is paused or disabled."""
+REPLAYED_STATUSES: Final = ("delivered", "exhausted")
+"""The others are sent anyway."""
+SIGNATURES: Final = ("v1", "v1a")
 Description = Annotated[PlainText, Field(max_length=DESCRIPTION_MAX)]
 
 
@@ -43,6 +55,7 @@ class NewEndpoint(Body):
     events: Events
     format: Format = "cloudevents"
     order: Order = "per-user"
+    signatures: Signatures = ["v1"]
     description: Description = ""
 
 
@@ -53,6 +66,7 @@ class EndpointChange(Body):
     events: Events | None = None
     format: Format | None = None
     order: Order | None = None
+    signatures: Signatures | None = None
     description: Description | None = None
     status: Literal["active", "paused"] | None = None
 
@@ -61,3 +75,12 @@ class Rotation(Body):
     """How long the secret before still signs beside the new one."""
 
     overlap_seconds: Annotated[int, Field(ge=0, le=OVERLAP_MAX_S)] = 86_400
+
+
+class Replay(Body):
+    """Which deliveries are to be sent again: by when they were made, Unix milliseconds, both included."""
+
+    from_: Annotated[int, Field(ge=0, le=TIME_MAX_MS, alias="from")]
+    to: Annotated[int, Field(ge=0, le=TIME_MAX_MS)]
+    status: Literal["delivered", "exhausted"] | None = None
+    dry_run: bool = False

@@ -20,6 +20,14 @@ class NotUnderstood(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """Where the completion of one command goes, and which endpoint's secret signs it."""
+
+    url: str
+    endpoint_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A command on its way. `accepted_at_ms` is the producer's clock, for people only."""
 
@@ -31,6 +39,7 @@ class Envelope:
     actor: Actor
     accepted_at_ms: int
     retry_of: str | None = None
+    callback: Callback | None = None
 
     def encode(self) -> bytes:
         parts = {
@@ -45,6 +54,8 @@ class Envelope:
         }
         if self.retry_of is not None:
             parts["retryOf"] = self.retry_of
+        if self.callback is not None:
+            parts["callback"] = {"url": self.callback.url, "endpointId": self.callback.endpoint_id}
         return orjson.dumps(parts)
 
     @classmethod
@@ -61,6 +72,7 @@ class Envelope:
             raise NotUnderstood(f"version {parts['v']}, command {parts['command']}")
         if not isinstance(parts["fields"], dict):
             raise TypeError("fields must be an object")
+        callback = parts.get("callback")
         return cls(
             id=parts["id"],
             command=parts["command"],
@@ -70,4 +82,5 @@ class Envelope:
             actor=Actor.from_wire(parts["actor"]),
             accepted_at_ms=parts["acceptedAt"],
             retry_of=parts.get("retryOf"),
+            callback=Callback(callback["url"], callback["endpointId"]) if callback else None,
         )

@@ -13,6 +13,9 @@ PHYSICAL_KEY_ADDED: Final = "PhysicalKeyAdded"
 PHYSICAL_KEY_REMOVED: Final = "PhysicalKeyRemoved"
 COMMAND_REJECTED: Final = "CommandRejected"
 COMMAND_FAILED: Final = "CommandFailed"
+ENDPOINT_TESTED: Final = "EndpointTested"
+ENDPOINT_FAILING: Final = "EndpointFailing"
+ENDPOINT_DISABLED: Final = "EndpointDisabled"
 
 EVENT_TYPES: Final = (
     USER_CREATED,
@@ -20,7 +23,12 @@ EVENT_TYPES: Final = (
     PHYSICAL_KEY_REMOVED,
     COMMAND_REJECTED,
     COMMAND_FAILED,
+    ENDPOINT_TESTED,
+    ENDPOINT_FAILING,
+    ENDPOINT_DISABLED,
 )
+ENDPOINT_TYPES: Final = frozenset({ENDPOINT_TESTED, ENDPOINT_FAILING, ENDPOINT_DISABLED})
+"""About an endpoint of an organisation: of no user, and of no command."""
 VERSIONED: Final = frozenset({USER_CREATED, PHYSICAL_KEY_ADDED, PHYSICAL_KEY_REMOVED})
 
 

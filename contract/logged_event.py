@@ -15,7 +15,8 @@ ROUTING_KEY_BYTES_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """One row of the event log. `version` is None for rejections and failures."""
+    """One row of the event log. `version` is None for all that does not change a user. An event about an
+    endpoint has no command, and as `user_id` its `endpoint_subject`."""
 
     position: int
     id: str
@@ -23,7 +24,7 @@ class LoggedEvent:
     version: int | None
     type: str
     data: dict[str, Any]
-    command_id: str
+    command_id: str | None
     organisation: str | None
     time_ms: int
 
@@ -37,11 +38,16 @@ class LoggedEvent:
             "subject": self.user_id,
             "time": rfc3339(self.time_ms),
             "datacontenttype": "application/json",
-            "data": {**self.data, "commandId": self.command_id},
+            "data": self.full_data,
         }
         if self.version is not None:
             document["sequence"] = f"{self.version:0{SEQUENCE_DIGITS}}"
         return document
+
+    @property
+    def full_data(self) -> dict[str, Any]:
+        """The event's data, and which command it came of."""
+        return self.data if self.command_id is None else {**self.data, "commandId": self.command_id}
 
     @property
     def routing_key(self) -> str:
@@ -50,6 +56,11 @@ class LoggedEvent:
         while len(owner) > ROUTING_KEY_BYTES_MAX:
             owner = owner[:-1] if owner[-3] != "%" else owner[:-3]
         return f"{self.type}.{owner}"
+
+
+def endpoint_subject(endpoint_id: str) -> str:
+    """What an event about an endpoint is about; no user's id has a slash."""
+    return f"webhooks/{endpoint_id}"
 
 
 def rfc3339(time_ms: int) -> str:

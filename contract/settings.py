@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         description="Between the attempts of one delivery",
     )
     webhook_disable_after_s: float = Field(432_000, gt=0, description="Of failures only, then it is disabled")
+    webhook_retention_s: float = Field(7_776_000, gt=0, description="Deliveries are kept so long")
+    webhook_disabled_retention_s: float = Field(
+        2_592_000, gt=0, description="What is held for an endpoint that stays disabled is kept so long"
+    )
     webhook_attempts_at_once: PositiveInt = Field(128, description="Of one worker process")
 
     log_format: Literal["console", "json"] = "console"

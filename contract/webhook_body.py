@@ -7,6 +7,7 @@ seen it has missed something. `eventbridge` is the envelope that SmartphoneKey p
 
 from typing import Any, Final
 
+from .events import ENDPOINT_TYPES
 from .logged_event import LoggedEvent, rfc3339
 
 CONTENT_TYPES: Final = {"cloudevents": "application/cloudevents+json", "eventbridge": "application/json"}
@@ -23,10 +24,10 @@ def webhook_document(event: LoggedEvent, previous: str | None, format_: str, sou
 def _event_bridge(event: LoggedEvent) -> dict[str, Any]:
     detail: dict[str, Any] = {
         "partnerId": event.organisation,
-        "aggregateType": "user",
+        "aggregateType": "webhook" if event.type in ENDPOINT_TYPES else "user",
         "aggregateId": event.user_id,
         "timestamp": event.time_ms,
-        "data": {"type": event.type, **event.data, "commandId": event.command_id},
+        "data": {"type": event.type, **event.full_data},
     }
     if event.version is not None:
         detail["version"] = event.version

@@ -29,7 +29,7 @@ FROM physical_keys ORDER BY user_id, number
 _UNRECORDED: Final = """
 SELECT e.user_id, 'event ' || e.id || ' is not the event of the command it names'
 FROM events e LEFT JOIN commands c ON c.id = e.command_id
-WHERE c.event_id IS DISTINCT FROM e.id OR c.user_id <> e.user_id
+WHERE e.command_id IS NOT NULL AND (c.event_id IS DISTINCT FROM e.id OR c.user_id <> e.user_id)
 UNION ALL
 SELECT c.user_id, 'command ' || c.id || ' names an event that is not in the log'
 FROM commands c LEFT JOIN events e ON e.id = c.event_id

@@ -81,7 +81,15 @@ class Decided:
             "organisation": event.organisation,
             "actor": self.envelope.actor.to_wire(),
             "time_ms": event.time_ms,
-        }
+        } | self._callback
+
+    @property
+    def _callback(self) -> dict[str, Any]:
+        """Where the event is to go, if its command named a place."""
+        callback = self.envelope.callback
+        if callback is None:
+            return {}
+        return {"callback_url": callback.url, "callback_endpoint_id": callback.endpoint_id}
 
     @property
     def added_key_row(self) -> dict[str, Any] | None:

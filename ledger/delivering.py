@@ -5,7 +5,6 @@ ends, and results are written only where the fence still matches. One lane has o
 is locked before it is asked whether more waits, so that a fan-out at the same time wakes it or is seen.
 """
 
-from dataclasses import asdict
 from typing import Any, Final
 
 import orjson
@@ -16,15 +15,16 @@ from psycopg_pool import AsyncConnectionPool
 from keyledger.contract.logged_event import LoggedEvent
 
 from .clock import NOW_MS
-from .delivery import Delivery, DueEndpoint, Health, Lane, Result
+from .delivery import Delivery, DueEndpoint, Health, Lane, Notice, Result
+from .notices import note_health
 
 LOOKED_AT: Final = 100
 """So many of the oldest deliveries of a lane can be on schedules of their own at once."""
 
 _DUE_ENDPOINTS: Final = f"""
 SELECT p.id::text, p.url, p.format, p.secret, p.old_secret,
-       coalesce(p.old_secret_until_ms, 0) AS old_secret_until_ms, p.failures, p.failing_since_ms,
-       p.probe_ms
+       coalesce(p.old_secret_until_ms, 0) AS old_secret_until_ms, p.signatures, p.failures,
+       p.failing_since_ms, p.probe_ms
 FROM endpoints p
 WHERE p.status = 'active' AND p.deleted_ms IS NULL AND coalesce(p.probe_ms, 0) <= {NOW_MS}
   AND EXISTS (
@@ -47,7 +47,7 @@ RETURNING l.endpoint_id::text, l.user_id, l.fence
 # When each of a lane's oldest deliveries may be tried: on its own schedule, and not while one before it
 # still blocks the lane.
 _SCHEDULE: Final = f"""
-SELECT d.id, d.event_id, d.attempts, d.previous, d.position,
+SELECT d.id, d.event_id, d.attempts, d.previous, d.url, d.position,
        CASE WHEN p."order" = 'none' THEN d.due_ms ELSE greatest(d.due_ms, max(d.blocks_until_ms)
             OVER (ORDER BY d.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) END AS ready_ms
 FROM (
@@ -58,7 +58,7 @@ FROM (
 """
 _NEXT: Final = f"""
 SELECT lane.endpoint_id::text, lane.user_id AS lane, lane.fence, n.id::text AS delivery_id, n.attempts,
-       n.previous::text, e.position, e.id::text, e.user_id, e.version, e.type, e.data,
+       n.previous::text, n.url, e.position, e.id::text, e.user_id, e.version, e.type, e.data,
        e.command_id::text, e.organisation, e.time_ms
 FROM unnest(%(endpoints)s::uuid[], %(users)s::text[], %(fences)s::bigint[])
      AS lane(endpoint_id, user_id, fence)
@@ -92,13 +92,6 @@ _SETTLE_LANES: Final = f"""
 UPDATE delivery_lanes l SET held_until_ms = 0, due_ms = (SELECT min(ready_ms) FROM ({_SCHEDULE}) s)
 FROM unnest(%(endpoints)s::uuid[], %(users)s::text[]) AS lane(endpoint_id, user_id), endpoints p
 WHERE l.endpoint_id = lane.endpoint_id AND l.user_id = lane.user_id COLLATE "C" AND p.id = l.endpoint_id
-"""
-_UPDATE_ENDPOINT: Final = """
-UPDATE endpoints
-SET failures = %(failures)s, failing_since_ms = %(failing_since_ms)s, probe_ms = %(probe_ms)s,
-    status = CASE WHEN %(reason)s <> '' AND status = 'active' THEN 'disabled' ELSE status END,
-    reason = CASE WHEN %(reason)s <> '' THEN %(reason)s ELSE reason END
-WHERE id = %(id)s
 """
 # Those that failed before the circuit opened are on schedules of their own: they are due, too.
 _ALL_DELIVERIES_DUE: Final = f"""
@@ -146,10 +139,15 @@ async def give_back(pool: AsyncConnectionPool, deliveries: list[Delivery]) -> No
 
 
 async def record_results(
-    pool: AsyncConnectionPool, results: list[Result], health: dict[str, Health], recovered: set[str]
-) -> None:
-    """Write what became of deliveries whose lanes are still ours, and how their endpoints are; everything
-    for endpoints that recovered is due at once."""
+    pool: AsyncConnectionPool,
+    results: list[Result],
+    health: dict[str, tuple[Health, str]],
+    recovered: set[str],
+) -> list[Notice]:
+    """Write what became of deliveries whose lanes are still ours, and how their endpoints are, each with an
+    id for an event that tells it; everything for endpoints that recovered is due at once. Returns what the
+    log was told."""
+    notices: list[Notice] = []
     async with pool.connection() as connection, connection.transaction():
         ours = await _locked(connection, [result.delivery.held for result in results])
         kept = [result for result in results if result.delivery.held[:2] in ours]
@@ -162,7 +160,8 @@ async def record_results(
             await connection.execute(_ALL_LANES_DUE, [id_])
         await _settle(connection, ours)
         for id_ in sorted(health):
-            await connection.execute(_UPDATE_ENDPOINT, {"id": id_, **asdict(health[id_])})
+            notices += await note_health(connection, id_, *health[id_])
+    return notices
 
 
 async def _locked(connection: AsyncConnection, lanes: list[Lane]) -> set[tuple[str, str]]:
@@ -184,5 +183,5 @@ def _columns(lanes: list[Lane]) -> dict[str, list[Any]]:
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
-    endpoint_id, lane, fence, id_, attempts, previous, *event = row
-    return Delivery((endpoint_id, lane, fence), id_, attempts, previous, LoggedEvent(*event))
+    endpoint_id, lane, fence, id_, attempts, previous, url, *event = row
+    return Delivery((endpoint_id, lane, fence), id_, attempts, previous, url, LoggedEvent(*event))

@@ -19,6 +19,7 @@ class DueEndpoint:
     secret: bytes
     old_secret: bytes | None
     old_secret_until_ms: int
+    signatures: list[str]
     failures: int
     failing_since_ms: int | None
     probe_ms: int | None
@@ -26,12 +27,13 @@ class DueEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The next delivery of a lane that was taken."""
+    """The next delivery of a lane that was taken. It goes to `url`, if it has one of its own."""
 
     held: Lane
     id: str
     attempts: int
     previous: str | None
+    url: str | None
     event: LoggedEvent
 
     @property
@@ -64,9 +66,20 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How an endpoint is after an attempt; with a `reason` it is disabled."""
+    """How an endpoint is after an attempt; with a `reason` it is disabled, with `disables_ms`, when that will
+    be, its organisation is warned."""
 
     failures: int = 0
     failing_since_ms: int | None = None
     probe_ms: int | None = None
     reason: str = ""
+    disables_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the log was told of an endpoint."""
+
+    type: str
+    endpoint_id: str
+    data: dict[str, Any]

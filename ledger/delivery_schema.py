@@ -21,7 +21,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON, UUID
 
 from .schema import BY_BYTES, metadata
 
-__all__ = ["attempts", "deliveries", "delivery_lanes", "endpoints", "metadata"]
+__all__ = [
+    "attempts",
+    "deliveries",
+    "delivery_lanes",
+    "endpoints",
+    "metadata",
+    "replays",
+    "signing_keys",
+]
 
 endpoints = Table(
     "endpoints",
@@ -44,6 +52,9 @@ endpoints = Table(
     Column("probe_ms", BigInteger, comment="its circuit is open; the next probe"),
     Column("created_ms", BigInteger, nullable=False),
     Column("deleted_ms", BigInteger),
+    Column("signatures", ARRAY(Text), nullable=False, server_default="{v1}"),
+    Column("warned_ms", BigInteger, comment="since it fails"),
+    Column("disabled_ms", BigInteger),
     CheckConstraint("status IN ('active', 'paused', 'disabled')", name="status"),
     CheckConstraint("format IN ('cloudevents', 'eventbridge')", name="format"),
     CheckConstraint("\"order\" IN ('per-user', 'none')", name="order"),
@@ -76,6 +87,7 @@ deliveries = Table(
     Column("blocks_until_ms", BigInteger, nullable=False, comment="till then the next of its lane wait"),
     Column("created_ms", BigInteger, nullable=False),
     Column("done_ms", BigInteger),
+    Column("url", Text, comment="a callback; none: the endpoint's"),
     # An event is fanned out to an endpoint once, however often a relay repeats it.
     UniqueConstraint("endpoint_id", "event_id"),
     CheckConstraint("status IN ('pending', 'delivered', 'exhausted')", name="status"),
@@ -87,6 +99,8 @@ deliveries = Table(
         postgresql_where=text("status = 'pending'"),
     ),
     Index("deliveries_endpoint_id_position_idx", "endpoint_id", "position"),
+    # For pruning: small, and hardly anything to keep, as deliveries are made in the order of time.
+    Index("deliveries_created_ms_idx", "created_ms", postgresql_using="brin"),
 )
 
 attempts = Table(
@@ -104,4 +118,36 @@ attempts = Table(
     Column("status", Integer),
     Column("error", Text),
     Column("excerpt", LargeBinary, nullable=False),
+)
+
+replays = Table(
+    "replays",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    Column(
+        "endpoint_id",
+        UUID(as_uuid=False),
+        ForeignKey("endpoints.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("to_ms", BigInteger, nullable=False),
+    Column("statuses", ARRAY(Text), nullable=False),
+    Column("total", Integer, nullable=False, comment="deliveries, when it was asked for"),
+    Column("replayed", Integer, nullable=False, server_default="0"),
+    Column("position", BigInteger, nullable=False, server_default="0", comment="done up to it"),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("done_ms", BigInteger),
+    Index("replays_running_idx", "created_ms", postgresql_where=text("done_ms IS NULL")),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    # The newest signs; all are published.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, nullable=False, comment="encrypted"),
+    Column("public_key", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
 )

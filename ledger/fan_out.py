@@ -8,6 +8,9 @@ from typing import Final
 
 import psycopg
 
+from keyledger.contract.events import ENDPOINT_TESTED
+from keyledger.contract.logged_event import endpoint_subject
+
 from .clock import NOW_MS
 from .consuming import Chunk, Passed
 
@@ -20,15 +23,21 @@ DELIVERIES_AT_ONCE: Final = 1_000
 _FAN_OUT: Final = f"""
 WITH clock AS (SELECT {NOW_MS} AS now_ms),
 chunk AS MATERIALIZED (
-    SELECT position, id, user_id, type, organisation FROM events
+    SELECT position, id, user_id, type, organisation, callback_url, callback_endpoint_id FROM events
     WHERE position > %(after)s AND position <= %(up_to)s ORDER BY position LIMIT %(at_most)s
 ),
 subscribed AS MATERIALIZED (
     SELECT e.position, e.id AS event_id, e.user_id, p.id AS endpoint_id,
+           CASE WHEN p.id = e.callback_endpoint_id THEN e.callback_url END AS url,
            count(*) OVER (ORDER BY e.position) AS deliveries
     FROM chunk e JOIN endpoints p ON p.organisation_id = e.organisation
     WHERE p.deleted_ms IS NULL AND p.starts_after < e.position
-      AND (p.events = '{{*}}' OR e.type = ANY(p.events))
+      AND CASE
+          WHEN p.id = e.callback_endpoint_id THEN true
+          -- A test is for the endpoint that is tested, bad news of one for the others.
+          WHEN e.type = '{ENDPOINT_TESTED}' THEN e.user_id = '{endpoint_subject("")}' || p.id
+          WHEN e.user_id = '{endpoint_subject("")}' || p.id THEN false
+          ELSE p.events = '{{*}}' OR e.type = ANY(p.events) END
 ),
 passed AS MATERIALIZED (
     SELECT coalesce(
@@ -37,9 +46,9 @@ passed AS MATERIALIZED (
         (SELECT max(position) FROM chunk), %(up_to)s) AS position
 ),
 made AS (
-    INSERT INTO deliveries (id, endpoint_id, user_id, event_id, position, previous, due_ms, blocks_until_ms,
-                            created_ms)
-    SELECT gen_random_uuid(), s.endpoint_id, s.user_id, s.event_id, s.position,
+    INSERT INTO deliveries (id, endpoint_id, user_id, event_id, position, url, previous, due_ms,
+                            blocks_until_ms, created_ms)
+    SELECT gen_random_uuid(), s.endpoint_id, s.user_id, s.event_id, s.position, s.url,
            coalesce(lag(s.event_id) OVER (PARTITION BY s.endpoint_id, s.user_id ORDER BY s.position),
                     (SELECT l.last_event_id FROM delivery_lanes l
                      WHERE l.endpoint_id = s.endpoint_id AND l.user_id = s.user_id)),

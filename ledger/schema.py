@@ -83,10 +83,12 @@ events = Table(
     Column("version", Integer, comment="none for rejections and failures"),
     Column("type", Text, nullable=False),
     Column("data", JSON, nullable=False),
-    Column("command_id", UUID(as_uuid=False), nullable=False),
+    Column("command_id", UUID(as_uuid=False), comment="none for what is about an endpoint"),
     Column("organisation", Text, comment="whom it is delivered to"),
     Column("actor", JSON, nullable=False),
     Column("time_ms", BigInteger, nullable=False),
+    Column("callback_url", Text, comment="where its command asked it to go"),
+    Column("callback_endpoint_id", UUID(as_uuid=False), comment="whose origin that has"),
     UniqueConstraint("id"),
     # One event per version of a user: two writers cannot both record the next one.
     Index(

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from keyledger.contract.actors import Actor
 from keyledger.contract.commands import SERVER_ONLY_MEMBER, Command, CreateUser, fields_of, parse_command
-from keyledger.contract.envelope import Envelope
+from keyledger.contract.envelope import Callback, Envelope
 from keyledger.contract.errors import Detail, InvalidRequest, MethodNotAllowed
 from keyledger.contract.identity import fingerprint, keyed_command_id, new_id
 from keyledger.contract.settings import Settings
 from keyledger.contract.strict_json import parse_json
 from keyledger.lanes.intake import Rate
 
+from .callbacks import Callbacks
 from .credentials import Authenticator, OrganisationDirectory, check_command
 from .preferences import Preferences, parse_idempotency_key, parse_prefer
 from .submitting import Submitted, Submitting
@@ -33,11 +34,13 @@ class CommandRoute:
         settings: Settings,
         authenticator: Authenticator,
         organisations: OrganisationDirectory,
+        callbacks: Callbacks,
         submitting: Submitting,
     ) -> None:
         self._settings = settings
         self._authenticator = authenticator
         self._organisations = organisations
+        self._callbacks = callbacks
         self._submitting = submitting
 
     async def answer(
@@ -57,7 +60,8 @@ class CommandRoute:
         _check_path(command, user_id)
         fields = fields_of(command)
         await check_command(actor, user_id, name, fields, self._organisations.find)
-        envelope = _envelope(actor, user_id, name, fields, key)
+        callback = await self._callbacks.find(actor, headers.get(b"callback-url"))
+        envelope = _envelope(actor, user_id, name, fields, key, callback)
         submitted = await self._submitting.submit(
             envelope, is_keyed=key is not None, rate=await self._rate(actor), preferences=preferences
         )
@@ -81,10 +85,18 @@ def _check_path(command: Command, user_id: str) -> None:
         raise InvalidRequest([Detail("userId", "must be the user id of the path")])
 
 
-def _envelope(actor: Actor, user_id: str, name: str, fields: dict[str, Any], key: str | None) -> Envelope:
+def _envelope(
+    actor: Actor,
+    user_id: str,
+    name: str,
+    fields: dict[str, Any],
+    key: str | None,
+    callback: Callback | None,
+) -> Envelope:
     now_ms = time.time_ns() // 1_000_000
     command_id = keyed_command_id(actor.caller, key) if key is not None else new_id(now_ms, os.urandom(10))
-    return Envelope(command_id, name, user_id, fields, fingerprint(user_id, name, fields), actor, now_ms)
+    content = fingerprint(user_id, name, fields)
+    return Envelope(command_id, name, user_id, fields, content, actor, now_ms, callback=callback)
 
 
 def _answered(envelope: Envelope, submitted: Submitted, preferences: Preferences) -> Answered:

@@ -38,10 +38,12 @@ from keyledger.ledger.sealing import Sealing
 from keyledger.ledger.shards import check_shards
 
 from .application import Application
+from .callbacks import Callbacks
 from .command_route import CommandRoute
 from .credentials import Authenticator, OrganisationDirectory
 from .credentials.api_keys import ApiKeys
 from .credentials.tokens import Tokens
+from .delivery_routes import DeliveryRoutes
 from .published import published_files
 from .read_routes import ReadRoutes
 from .readiness import Readiness
@@ -49,6 +51,7 @@ from .recorded_lookup import RecordedLookup
 from .routing import Routes
 from .status import Statuses
 from .submitting import Submitting
+from .webhook_access import WebhookAccess
 from .webhook_routes import WebhookRoutes
 from .wire import Answered
 
@@ -117,9 +120,10 @@ class Producer:
             ApiKeys(self.pool, settings.api_key_pepper.get_secret_value().encode(), time.monotonic),
         )
         self.organisations = OrganisationDirectory(self.pool, time.monotonic)
+        callbacks = Callbacks(self.pool, allows_private=settings.webhook_allows_private, clock=time.monotonic)
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
         self.application = Application(
-            CommandRoute(settings, authenticator, self.organisations, self.submitting),
+            CommandRoute(settings, authenticator, self.organisations, callbacks, self.submitting),
             ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes()
             | self._webhook_routes(authenticator),
             files,
@@ -130,7 +134,10 @@ class Producer:
         key = self.settings.webhook_secret_key.get_secret_value()
         if not key:
             return {}
-        return WebhookRoutes(self.settings, authenticator, self.pool, Sealing(key)).routes()
+        access, sealing = WebhookAccess(authenticator, self.pool), Sealing(key)
+        endpoints = WebhookRoutes(access, sealing, allows_private=self.settings.webhook_allows_private)
+        deliveries = DeliveryRoutes(access, sealing, source=self.settings.event_source)
+        return endpoints.routes() | deliveries.routes()
 
     async def _look_up_waiting(self, command_ids: list[str]) -> None:
         """Deliver what was answered while nobody listened."""

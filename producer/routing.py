@@ -46,9 +46,9 @@ async def from_ledger(asking: Awaitable[Result]) -> Result:
         raise Unavailable(retry_after_s=1) from error
 
 
-def uuid_in_path(request: Request) -> str:
-    """The id in the path; what cannot be one is not found."""
-    id_: str = request.path_params["id"]
+def uuid_in_path(request: Request, name: str = "id") -> str:
+    """An id in the path; what cannot be one is not found."""
+    id_: str = request.path_params[name]
     if not _UUID.fullmatch(id_):
         raise UnknownResource
     return id_.lower()

@@ -6,6 +6,8 @@ Times are Unix milliseconds; absent parts are left out.
 from typing import Any
 
 from keyledger.ledger.endpoints import StoredEndpoint
+from keyledger.ledger.replaying import Replay
+from keyledger.ledger.signing_keys import SigningKey
 
 
 def shown_endpoint(stored: StoredEndpoint) -> dict[str, Any]:
@@ -15,6 +17,7 @@ def shown_endpoint(stored: StoredEndpoint) -> dict[str, Any]:
         "events": stored.events,
         "format": stored.format,
         "order": stored.order,
+        "signatures": stored.signatures,
         "description": stored.description,
         "status": stored.status,
         "createdAt": stored.created_ms,
@@ -40,6 +43,8 @@ def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:
     }
     if row["status"] == "pending":
         body["nextTryAt"] = row["due_ms"]
+    if row["url"] is not None:
+        body["callbackUrl"] = row["url"]
     if row["done_ms"] is not None:
         body["completedAt"] = row["done_ms"]
     return body
@@ -53,3 +58,23 @@ def shown_attempt(row: dict[str, Any]) -> dict[str, Any]:
     }
     optional = {"status": row["status"], "error": row["error"]}
     return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def shown_replay(replay: Replay) -> dict[str, Any]:
+    body = {
+        "id": replay.id,
+        "status": "running" if replay.done_ms is None else "completed",
+        "total": replay.total,
+        "replayed": replay.replayed,
+        "createdAt": replay.created_ms,
+    }
+    return body if replay.done_ms is None else body | {"completedAt": replay.done_ms}
+
+
+def shown_signing_key(key: SigningKey) -> dict[str, Any]:
+    return {
+        "id": str(key.number),
+        "algorithm": "ed25519",
+        "publicKey": key.public_key,
+        "createdAt": key.created_ms,
+    }

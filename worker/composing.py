@@ -4,14 +4,21 @@ What an endpoint's requests have in common, its URL taken apart and its secrets 
 kept until its row changes. No clock: the time of the attempt is an argument.
 """
 
+import os
 from dataclasses import dataclass
+from typing import Final
+
+from psycopg_pool import AsyncConnectionPool
 
 from keyledger.contract.endpoint_url import EndpointUrl, parse_endpoint_url
 from keyledger.contract.outcomes import encode_body
-from keyledger.contract.signature import signature_headers
+from keyledger.contract.signature import SEED_BYTES, signature_headers
 from keyledger.contract.webhook_body import CONTENT_TYPES, webhook_document
 from keyledger.ledger.delivery import Delivery, DueEndpoint
 from keyledger.ledger.sealing import Sealing
+from keyledger.ledger.signing_keys import list_signing_keys
+
+URLS_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,13 @@ class Composing:
         self._source = source
         self._allows_private = allows_private
         self._opened: dict[str, _Opened] = {}
-        self._urls: dict[str, tuple[str, EndpointUrl]] = {}
+        self._urls: dict[str, EndpointUrl] = {}
+        self._signing_key: tuple[int, str] | None = None
+
+    async def look_for_signing_key(self, pool: AsyncConnectionPool) -> None:
+        """Sign with the newest key where an endpoint asks for `v1a`. Raises CannotUnseal."""
+        newest = (await list_signing_keys(pool, self._sealing, os.urandom(SEED_BYTES)))[-1]
+        self._signing_key = newest.number, self._sealing.unseal(newest.key)
 
     def open(self, endpoint: DueEndpoint) -> None:
         """Decrypt the endpoint's secrets, if that is not done. Raises CannotUnseal."""
@@ -57,17 +70,23 @@ class Composing:
         secrets = [opened.secret]
         if opened.old_secret is not None and now_ms < endpoint.old_secret_until_ms:
             secrets.append(opened.old_secret)
-        url = self._parsed(endpoint)
+        key_headers = {}
+        if "v1a" in endpoint.signatures and self._signing_key is not None:
+            number, signing_key = self._signing_key
+            secrets.append(signing_key)
+            key_headers["webhook-key-id"] = str(number)
+        url = self._parsed(delivery.url or endpoint.url)
         body = encode_body(webhook_document(delivery.event, delivery.previous, endpoint.format, self._source))
         headers = signature_headers(delivery.event.id, now_ms // 1000, body, secrets)
-        headers["content-type"] = CONTENT_TYPES[endpoint.format]
+        headers |= {"content-type": CONTENT_TYPES[endpoint.format], **key_headers}
         return Composed(url, headers, body)
 
-    def _parsed(self, endpoint: DueEndpoint) -> EndpointUrl:
-        text, url = self._urls.get(endpoint.id, ("", None))
-        if url is None or text != endpoint.url:
-            url = parse_endpoint_url(
-                endpoint.url, allows_http=self._allows_private, allows_private=self._allows_private
-            )
-            self._urls[endpoint.id] = (endpoint.url, url)
+    def _parsed(self, text: str) -> EndpointUrl:
+        url = self._urls.get(text)
+        if url is None:
+            allowed = self._allows_private
+            url = parse_endpoint_url(text, allows_http=allowed, allows_private=allowed)
+            if len(self._urls) >= URLS_MAX:
+                self._urls.clear()
+            self._urls[text] = url
         return url

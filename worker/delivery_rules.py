@@ -16,6 +16,8 @@ GONE: Final = 410
 BLOCKED_MS: Final = 3_600_000
 """From its first failure on, a delivery holds up the next one of its user no longer."""
 JITTER: Final = 0.1
+WARNED_AFTER: Final = 0.2
+"""Of the time after which an endpoint that fails is disabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,11 @@ def health_after(
         return Health(failures, since_ms, None, "it answered 410 Gone")
     if now_ms - since_ms >= schedule.disable_after_s * 1000:
         return Health(failures, since_ms, None, f"it failed for {schedule.disable_after_s / 3600:.0f} hours")
+    disables_ms = None
+    if now_ms - since_ms >= schedule.disable_after_s * 1000 * WARNED_AFTER:
+        disables_ms = since_ms + int(schedule.disable_after_s * 1000)
     if failures < FAILURES_TO_OPEN:
-        return Health(failures, since_ms)
+        return Health(failures, since_ms, disables_ms=disables_ms)
     wait_ms = schedule.delay_ms(failures - FAILURES_TO_OPEN + 1, chance)
-    return Health(failures, since_ms, now_ms + max(wait_ms, (retry_after_s or 0) * 1000))
+    probe_ms = now_ms + max(wait_ms, (retry_after_s or 0) * 1000)
+    return Health(failures, since_ms, probe_ms, disables_ms=disables_ms)

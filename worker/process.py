@@ -1,5 +1,4 @@
-"""Puts a worker process together: Celery, drains, sweep, relays. The only place of this room that
-reads settings.
+"""Puts a worker process together: Celery, drains, sweep, and what follows them (`completion`).
 
 SIGTERM or SIGINT: drains finish the batch they are at, give everything back and hand over; Celery ends
 when they have.
@@ -7,10 +6,8 @@ when they have.
 
 import os
 import threading
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-import redis
 import structlog
 from celery import Celery, bootsteps, signals
 from redis.exceptions import RedisError
@@ -23,29 +20,15 @@ from keyledger.contract.wakeups import DRAIN_QUEUE, DRAIN_TASK, celery_settings,
 from keyledger.lanes.connections import connect, connect_listener
 from keyledger.lanes.holding import BatchLimits, Shard
 from keyledger.ledger.connections import connect as connect_ledger
-from keyledger.ledger.connections import connect_writer, open_pool
+from keyledger.ledger.connections import connect_writer
 from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
-from keyledger.ledger.sealing import Sealing
 from keyledger.ledger.shards import Report, check_shards, note_report
 
-from .attempting import Attempting
-from .composing import Composing
-from .delivering import Deliverer
-from .delivery_rules import Schedule
+from .completion import Completion
 from .drain import Drain, DrainParts, RecorderPool
-from .event_bus import EventBus
-from .event_stream import EventStream
-from .fan_out import FanOut
-from .relaying import Consumer, Relay
-from .sending import DelivererParts
 from .sweeping import Sweeper
-
-DELIVERER_STOP_S: Final = 1.0
-"""What it is given to end what it sends, and to give its lanes back."""
-RELAY_TRANSACTION_MS: Final = 5_000
-"""A relay that takes longer over a chunk gives it back."""
 
 log = structlog.get_logger()
 
@@ -59,15 +42,16 @@ class Worker:
         self.celery.conf.update(celery_settings(settings.broker_url or settings.redis_url))
         self.stopping = threading.Event()
         failpoints = Failpoints(settings.failpoints, test_mode=settings.test_mode)
+        client = connect(settings.redis_url, name="keyledger-worker")
+        self.completion = Completion(settings, client, self.stopping, failpoints)
         self.parts = DrainParts(
             settings,
             connect_listener(settings.redis_url, name="keyledger-bell"),
             self.wake,
-            self.tell_relays,
+            self.completion.tell,
             self.stopping,
             failpoints,
         )
-        client = connect(settings.redis_url, name="keyledger-worker")
         limits = BatchLimits(
             lanes=settings.drain_lanes,
             commands=settings.drain_commands,
@@ -88,8 +72,6 @@ class Worker:
             report=self._report,
         )
         self._report_connection: Any = None
-        self.deliverer = self._deliverer()
-        self.relays = [self._relay(consumer) for consumer in self._consumers(client)]
 
     def drain(self, shard: int) -> int:
         """Drain one shard until it is empty; returns the commands done. When a server is not reachable, the
@@ -107,64 +89,10 @@ class Worker:
         except Exception as error:
             log.warning("a wake-up was not sent; the sweep will see to it", shard=shard, error=str(error))
 
-    def tell_relays(self) -> None:
-        """Something was committed."""
-        for relay in self.relays:
-            relay.wake()
-
-    def _consumers(self, client: "redis.Redis") -> Iterator[Consumer]:
-        settings = self.settings
-        yield EventStream(client, length=settings.event_stream_length, source=settings.event_source)
-        if settings.event_bus_url is not None:
-            yield EventBus(settings.event_bus_url, source=settings.event_source)
-        if self.deliverer is not None:
-            yield FanOut(self.deliverer.wake)
-
-    def _deliverer(self) -> Deliverer | None:
-        """None without a key: then there can be no endpoints either."""
-        settings = self.settings
-        key = settings.webhook_secret_key.get_secret_value()
-        if not key:
-            return None
-        return Deliverer(
-            DelivererParts(
-                lambda: open_pool(settings.database_url, application="keyledger-deliverer", size=2),
-                lambda: Attempting(
-                    allows_private=settings.webhook_allows_private, timeout_s=settings.webhook_timeout_s
-                ),
-                Composing(
-                    Sealing(key),
-                    source=settings.event_source,
-                    allows_private=settings.webhook_allows_private,
-                ),
-                Schedule(settings.webhook_retry_delays_s, settings.webhook_disable_after_s),
-                settings.webhook_attempts_at_once,
-                # Longer than any attempt, or a lane would be taken while it is still sent.
-                int(settings.webhook_timeout_s * 2_000),
-                self.stopping,
-                self.parts.failpoints,
-            )
-        )
-
-    def _relay(self, consumer: Consumer) -> Relay:
-        return Relay(
-            consumer,
-            lambda: connect_writer(
-                self.settings.database_url,
-                application="keyledger-relay",
-                transaction_timeout_ms=RELAY_TRANSACTION_MS,
-            ),
-            interval_s=self.settings.relay_interval_s,
-            stopping=self.stopping,
-            failpoints=self.parts.failpoints,
-        )
-
     def stop(self) -> None:
-        """Let drains end after the batch they are at, and relays after their chunk."""
+        """Let drains end after the batch they are at, and what follows them after its chunk."""
         self.stopping.set()
-        self.tell_relays()
-        if self.deliverer is not None:
-            self.deliverer.wake()
+        self.completion.tell()
 
     def _new_recorder(self) -> Recorder:
         connection = connect_writer(
@@ -197,14 +125,11 @@ def build(settings: Settings) -> Worker:
         worker.drain(shard)
 
     class ThreadsStep(bootsteps.StartStopStep):  # type: ignore[misc]
-        """Runs sweep and relays as long as the worker, whatever becomes of its connection to the broker."""
+        """Runs them as long as the worker, whatever becomes of its connection to the broker."""
 
         def start(self, _: object) -> None:
             worker.sweeper.start()
-            for relay in worker.relays:
-                relay.start()
-            if worker.deliverer is not None:
-                worker.deliverer.start()
+            worker.completion.start()
 
         def stop(self, _: object) -> None:
             worker.stop()
@@ -220,7 +145,7 @@ def run(settings: Settings) -> None:
     with connect_ledger(settings.database_url, application="keyledger-worker") as connection:
         check_shards(connection, settings.lanes_shards)
     worker = build(settings)
-    if worker.deliverer is None:
+    if worker.completion.deliverer is None:
         log.warning("webhooks are not sent: set KEYLEDGER_WEBHOOK_SECRET_KEY, the same as for producers")
 
     def on_shutting_down(**_: object) -> None:
@@ -237,6 +162,5 @@ def run(settings: Settings) -> None:
         loglevel="WARNING",
     ).start()
     worker.stop()
-    if worker.deliverer is not None:
-        worker.deliverer.join(DELIVERER_STOP_S)
+    worker.completion.join()
     worker.recorders.close()

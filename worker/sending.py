@@ -5,6 +5,7 @@ halved when the receiver cannot keep up, and an endpoint that fails altogether i
 """
 
 import asyncio
+import os
 import random
 import threading
 import time
@@ -17,6 +18,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from keyledger.contract.identity import new_id
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, DueEndpoint, Health, Result
 from keyledger.ledger.failpoints import Failpoints
@@ -29,6 +31,7 @@ from .delivery_rules import Schedule, follow, health_after
 SHARE_FIRST: Final = 8.0
 SHARE_MAX: Final = 32.0
 STOP_S: Final = 0.5
+SIGNING_KEY_EACH_S: Final = 30.0
 
 log = structlog.get_logger()
 
@@ -62,6 +65,7 @@ class Sending:
         self._shares: dict[str, float] = {}
         self._health: dict[str, Health] = {}
         self._sealed: set[str] = set()
+        self._looks_for_key_at_s = 0.0
         self._done: list[tuple[DueEndpoint, Delivery, Attempt]] = []
 
     async def step(self) -> bool:
@@ -71,6 +75,7 @@ class Sending:
         if free <= 0:
             return False
         due = await due_endpoints(self._pool)
+        await self._look_for_signing_key(due)
         endpoints = {endpoint.id: endpoint for endpoint in due if self._is_open(endpoint)}
         self._health |= {id_: _health(endpoint) for id_, endpoint in endpoints.items()}
         wanted = self._wanted(list(endpoints.values()), free)
@@ -139,6 +144,14 @@ class Sending:
         self._parts.failpoints.hit("after-attempt")
         return attempt
 
+    async def _look_for_signing_key(self, due: list[DueEndpoint]) -> None:
+        """Now and then, if somebody wants its signatures: a newer one may have been made."""
+        if time.monotonic() < self._looks_for_key_at_s or all("v1a" not in one.signatures for one in due):
+            return
+        with suppress(CannotUnseal):
+            await self._parts.composing.look_for_signing_key(self._pool)
+        self._looks_for_key_at_s = time.monotonic() + SIGNING_KEY_EACH_S
+
     def _is_open(self, endpoint: DueEndpoint) -> bool:
         """Can its secrets be decrypted? What is wrong with our key is nobody's failed delivery."""
         try:
@@ -165,7 +178,7 @@ class Sending:
         if not done:
             return False
         results: list[Result] = []
-        health: dict[str, Health] = {}
+        health: dict[str, tuple[Health, str]] = {}
         recovered: set[str] = set()
         now_ms = time.time_ns() // 1_000_000
         for endpoint, delivery, attempt in done:
@@ -185,15 +198,17 @@ class Sending:
             after = health_after(before, status=attempt.status, **facts) if is_news else before
             if attempt.is_success and is_open:
                 recovered.add(endpoint.id)
-            if after.reason:
-                log.error("an endpoint was disabled", endpoint=endpoint.id, reason=after.reason)
             if after != before:
-                health[endpoint.id] = self._health[endpoint.id] = after
+                self._health[endpoint.id] = after
+                health[endpoint.id] = after, new_id(now_ms, os.urandom(10))
             results.append(
                 Result(delivery, _row(attempt), followed.state, followed.attempts, followed.due_ms,
                        followed.blocks_until_ms)
             )  # fmt: skip
-        await record_results(self._pool, results, health, recovered)
+        for notice in await record_results(self._pool, results, health, recovered):
+            log.warning(
+                "an endpoint does not work", type=notice.type, endpoint=notice.endpoint_id, **notice.data
+            )
         return True
 
 

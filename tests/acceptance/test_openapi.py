@@ -71,12 +71,14 @@ def test_the_document_has_every_command_status_and_error() -> None:
 
 def test_every_route_is_in_the_document(client: Client) -> None:
     """And nothing else."""
+    from keyledger.producer.delivery_routes import DeliveryRoutes
     from keyledger.producer.read_routes import ReadRoutes
     from keyledger.producer.webhook_routes import WebhookRoutes
 
     made = client.http.get("/openapi.json").json()
     routes = ReadRoutes(None, None, None, None).routes()  # type: ignore[arg-type]
-    routes |= WebhookRoutes(None, None, None, None).routes()  # type: ignore[arg-type]
+    routes |= WebhookRoutes(None, None, allows_private=False).routes()  # type: ignore[arg-type]
+    routes |= DeliveryRoutes(None, None, source="").routes()  # type: ignore[arg-type]
     served = {path.replace("/commands/{id}", "/commands/{commandId}") for path in routes}
     files = {"/openapi.json", "/asyncapi.json", "/docs"}
     assert served | files | {f"/users/{{id}}/{command}" for command in COMMANDS} == set(made["paths"])

@@ -21,7 +21,7 @@ EVENT = LoggedEvent(1, "e", "ada", 1, "UserCreated", {}, "c", "acme", 1)
 
 
 def delivery(attempts: int) -> Delivery:
-    return Delivery(("p", "ada", 1), "d", attempts, None, EVENT)
+    return Delivery(("p", "ada", 1), "d", attempts, None, None, EVENT)
 
 
 def followed(attempts: int, **facts: Any) -> Followed:

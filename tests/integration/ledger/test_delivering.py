@@ -14,7 +14,8 @@ from keyledger.ledger.connections import open_pool
 from keyledger.ledger.consuming import Chunk
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, Health, Result
-from keyledger.ledger.endpoints import add_endpoint, change_endpoint, list_deliveries, replay_delivery
+from keyledger.ledger.delivery_log import list_deliveries, replay_delivery
+from keyledger.ledger.endpoints import add_endpoint, change_endpoint
 from keyledger.ledger.fan_out import NEVER_MS, fan_out
 from keyledger.ledger.recording import Recorder
 from keyledger.worker.decisions import decide
@@ -50,7 +51,7 @@ def endpoint(connection: psycopg.Connection, ask: Ask) -> str:
 def new_endpoint(ask: Ask, order: str = "per-user") -> str:
     values = {
         "id": str(uuid.uuid4()), "organisation": "acme", "url": "https://example.com/", "events": ["*"],
-        "format": "cloudevents", "order": order, "description": "", "secret": b"x",
+        "format": "cloudevents", "order": order, "signatures": ["v1"], "description": "", "secret": b"x",
     }  # fmt: skip
     return str(ask(add_endpoint, values).id)
 
@@ -149,10 +150,10 @@ def test_a_circuit_that_closes_makes_all_due_but_what_is_being_sent(
     for user in ("ada", "bob", "eve"):
         happened(connection, recorder, user, 0)
     taken = {delivery.event.user_id: delivery for delivery in take(ask, endpoint)}
-    health = {endpoint: Health(10, 1, LATER_MS)}
+    health = {endpoint: (Health(10, 1, LATER_MS), str(uuid.uuid4()))}
     record(ask, taken["ada"], "pending", due_ms=LATER_MS, blocks_until_ms=LATER_MS, health=health)
     assert [] == ask(due_endpoints)
-    record(ask, taken["bob"], "delivered", health={endpoint: Health()}, recovered={endpoint})
+    record(ask, taken["bob"], "delivered", health={endpoint: (Health(), "")}, recovered={endpoint})
     assert [endpoint] == [found.id for found in ask(due_endpoints)]
     assert [("ada", 1)] == type_of(take(ask, endpoint))
 

@@ -47,7 +47,7 @@ def new_worker(redis_url: str, database_url: str) -> Iterator[NewWorker]:
     for worker in made:
         worker.stop()
         worker.recorders.close()
-        for relay in worker.relays:
+        for relay in worker.completion.relays:
             relay.close()
 
 
@@ -74,7 +74,7 @@ def statuses(connection: psycopg.Connection) -> dict[str, str]:
 
 
 def relay_of(worker: Worker, name: str = "stream") -> Relay:
-    return next(relay for relay in worker.relays if relay.name == f"relay-{name}")
+    return next(relay for relay in worker.completion.relays if relay.name == f"relay-{name}")
 
 
 def record(lanes: LaneSides, worker: Worker, *users: str) -> None:
