@@ -10,7 +10,20 @@ from keyledger.contract.settings import MissingSetting
 from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.shards import WrongShardCount
 
-from . import api_keys, audit, consumers, migrate, organisations, processes, tokens, up, users
+from . import (
+    api_keys,
+    audit,
+    consumers,
+    deliveries,  # noqa: F401 - adds to the webhook command
+    migrate,
+    organisations,
+    processes,
+    tokens,
+    up,
+    users,
+    webhook_command,
+    webhooks,  # noqa: F401 - adds to the webhook command
+)
 from .configured import CommandError
 from .embedded import EmbeddedError
 
@@ -30,6 +43,7 @@ app.add_typer(api_keys.app, name="apikey")
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
 app.add_typer(consumers.app, name="consumer")
+app.add_typer(webhook_command.app, name="webhook")
 
 _EXPECTED: Final = (
     CommandError,

@@ -19,6 +19,8 @@ SECRET_BYTES_MAX: Final = 64
 SIGNING_KEY_PREFIX: Final = "whsk_"
 PUBLIC_KEY_PREFIX: Final = "whpk_"
 SEED_BYTES: Final = 32
+SECRET_BYTES: Final = 32
+"""Of a new secret."""
 
 
 def make_secret(random_bytes: bytes) -> str:

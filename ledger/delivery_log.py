@@ -33,7 +33,8 @@ ORDER BY d.position DESC LIMIT {PAGE + 1}
 """
 _FIND: Final = f"""
 SELECT {_SHOWN}
-WHERE d.id = %(id)s AND p.organisation_id = %(organisation)s AND p.deleted_ms IS NULL
+WHERE d.id = %(id)s AND p.deleted_ms IS NULL
+  AND (%(organisation)s::text IS NULL OR p.organisation_id = %(organisation)s)
 """
 _ATTEMPTS: Final = f"""
 SELECT started_ms, phases_ms, status, error, excerpt FROM attempts
@@ -70,9 +71,9 @@ async def list_deliveries(pool: AsyncConnectionPool, values: dict[str, Any]) -> 
 
 
 async def find_delivery(
-    pool: AsyncConnectionPool, organisation: str, id_: str
+    pool: AsyncConnectionPool, organisation: str | None, id_: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
-    """A delivery with its newest attempts."""
+    """A delivery of an organisation, or of whomever, with its newest attempts."""
     found = await _rows(pool, _FIND, {"organisation": organisation, "id": id_})
     return (found[0], await _rows(pool, _ATTEMPTS, {"id": id_})) if found else None
 

@@ -33,6 +33,7 @@ SELECT {_COLUMNS} FROM endpoints
 WHERE organisation_id = %(organisation)s AND deleted_ms IS NULL AND (%(id)s::uuid IS NULL OR id = %(id)s)
 ORDER BY created_ms, id
 """
+_OWNER: Final = "SELECT organisation_id FROM endpoints WHERE id = %s AND deleted_ms IS NULL"
 # The new secret signs at once; the one before signs beside it until the overlap ends.
 _ROTATE: Final = f"""
 UPDATE endpoints
@@ -79,6 +80,13 @@ async def find_endpoint(pool: AsyncConnectionPool, organisation: str, id_: str) 
     """One endpoint."""
     found = await _endpoints(pool, _FIND, {"organisation": organisation, "id": id_})
     return found[0] if found else None
+
+
+async def find_owner(pool: AsyncConnectionPool, id_: str) -> str | None:
+    """The organisation whose endpoint it is."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute(_OWNER, [id_])).fetchone()
+    return None if row is None else str(row[0])
 
 
 async def change_endpoint(

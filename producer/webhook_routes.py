@@ -5,7 +5,6 @@ A secret is shown once, in the answer that made it.
 
 import os
 import uuid
-from typing import Final
 
 from psycopg.errors import ForeignKeyViolation
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from keyledger.contract.endpoint_url import parse_endpoint_url
 from keyledger.contract.endpoints import EndpointChange, NewEndpoint, Rotation
 from keyledger.contract.errors import Conflict, Detail, Forbidden, InvalidRequest, Unavailable
-from keyledger.contract.signature import make_secret
+from keyledger.contract.signature import SECRET_BYTES, make_secret
 from keyledger.contract.validation import validated
 from keyledger.ledger import endpoints as ledger
 from keyledger.ledger.sealing import Sealing
@@ -22,8 +21,6 @@ from keyledger.ledger.sealing import Sealing
 from .routing import Routes, UnknownResource, answer_json, from_ledger, uuid_in_path
 from .webhook_access import WebhookAccess, found, json_body
 from .webhook_answers import shown_endpoint
-
-SECRET_BYTES: Final = 32
 
 
 class WebhookRoutes:

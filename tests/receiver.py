@@ -18,6 +18,7 @@ class Received:
 
     headers: dict[str, str]
     body: bytes
+    path: str = "/"
 
     @property
     def event(self) -> dict[str, Any]:
@@ -56,7 +57,9 @@ def receiver(port: int | None = None) -> Iterator[Receiver]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            received = Received({name.lower(): value for name, value in self.headers.items()}, body)
+            received = Received(
+                {name.lower(): value for name, value in self.headers.items()}, body, self.path
+            )
             made.came.append(received)
             answer = made.answer(received)
             status, headers = answer if isinstance(answer, tuple) else (answer, {})
