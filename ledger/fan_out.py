@@ -41,8 +41,8 @@ subscribed AS MATERIALIZED (
 ),
 passed AS MATERIALIZED (
     SELECT coalesce(
-        (SELECT greatest(max(position) FILTER (WHERE deliveries <= {DELIVERIES_AT_ONCE}), min(position))
-         FROM subscribed HAVING max(deliveries) > {DELIVERIES_AT_ONCE}),
+        (SELECT greatest(max(position) FILTER (WHERE deliveries <= %(deliveries)s), min(position))
+         FROM subscribed HAVING max(deliveries) > %(deliveries)s),
         (SELECT max(position) FROM chunk), %(up_to)s) AS position
 ),
 made AS (
@@ -71,10 +71,13 @@ FROM passed
 """
 
 
-def fan_out(connection: psycopg.Connection, chunk: Chunk) -> tuple[Passed, int]:
+def fan_out(
+    connection: psycopg.Connection, chunk: Chunk, deliveries_at_once: int = DELIVERIES_AT_ONCE
+) -> tuple[Passed, int]:
     """Make the deliveries of a chunk's events, or of its first ones; also how many lanes have something
     new."""
     values = {"after": chunk.after, "up_to": chunk.up_to, "at_most": chunk.at_most}
+    values["deliveries"] = deliveries_at_once
     row = connection.execute(_FAN_OUT, values).fetchone()
     assert row is not None
     position, events, lanes = row
