@@ -48,8 +48,10 @@ RETURNING l.endpoint_id::text, l.user_id, l.fence
 # still blocks the lane.
 _SCHEDULE: Final = f"""
 SELECT d.id, d.event_id, d.attempts, d.previous, d.url, d.position,
-       CASE WHEN p."order" = 'none' THEN d.due_ms ELSE greatest(d.due_ms, max(d.blocks_until_ms)
-            OVER (ORDER BY d.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) END AS ready_ms
+       CASE WHEN (SELECT "order" FROM endpoints WHERE id = lane.endpoint_id) = 'none' THEN d.due_ms
+            ELSE greatest(d.due_ms, max(d.blocks_until_ms)
+                 OVER (ORDER BY d.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
+       END AS ready_ms
 FROM (
     SELECT * FROM deliveries
     WHERE endpoint_id = lane.endpoint_id AND user_id = lane.user_id AND status = 'pending'
@@ -61,8 +63,7 @@ SELECT lane.endpoint_id::text, lane.user_id AS lane, lane.fence, n.id::text AS d
        n.previous::text, n.url, e.position, e.id::text, e.user_id, e.version, e.type, e.data,
        e.command_id::text, e.organisation, e.time_ms
 FROM unnest(%(endpoints)s::uuid[], %(users)s::text[], %(fences)s::bigint[])
-     AS lane(endpoint_id, user_id, fence)
-JOIN endpoints p ON p.id = lane.endpoint_id,
+     AS lane(endpoint_id, user_id, fence),
 LATERAL (SELECT * FROM ({_SCHEDULE}) s WHERE ready_ms <= {NOW_MS} ORDER BY position LIMIT 1) n
 JOIN events e ON e.id = n.event_id
 """
@@ -90,8 +91,8 @@ WHERE d.id = row.delivery_id
 """
 _SETTLE_LANES: Final = f"""
 UPDATE delivery_lanes l SET held_until_ms = 0, due_ms = (SELECT min(ready_ms) FROM ({_SCHEDULE}) s)
-FROM unnest(%(endpoints)s::uuid[], %(users)s::text[]) AS lane(endpoint_id, user_id), endpoints p
-WHERE l.endpoint_id = lane.endpoint_id AND l.user_id = lane.user_id COLLATE "C" AND p.id = l.endpoint_id
+FROM unnest(%(endpoints)s::uuid[], %(users)s::text[]) AS lane(endpoint_id, user_id)
+WHERE l.endpoint_id = lane.endpoint_id AND l.user_id = lane.user_id COLLATE "C"
 """
 # Those that failed before the circuit opened are on schedules of their own: they are due, too.
 _ALL_DELIVERIES_DUE: Final = f"""

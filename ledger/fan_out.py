@@ -78,6 +78,14 @@ def fan_out(
     new."""
     values = {"after": chunk.after, "up_to": chunk.up_to, "at_most": chunk.at_most}
     values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
+    values["deliveries"] = deliveries_at_once
     row = connection.execute(_FAN_OUT, values).fetchone()
     assert row is not None
     position, events, lanes = row

@@ -83,7 +83,9 @@ class Completion:
             return None
         return Deliverer(
             DelivererParts(
-                lambda: open_pool(settings.database_url, application="keyledger-deliverer", size=2),
+                lambda: open_pool(
+                    settings.database_url, application="keyledger-deliverer", size=2, is_repeatable=True
+                ),
                 lambda: Attempting(
                     allows_private=settings.webhook_allows_private, timeout_s=settings.webhook_timeout_s
                 ),
@@ -108,6 +110,7 @@ class Completion:
                 self._settings.database_url,
                 application="keyledger-relay",
                 transaction_timeout_ms=CHUNK_TRANSACTION_MS,
+                is_repeatable=True,
             ),
             interval_s=self._settings.relay_interval_s,
             stopping=self._stopping,

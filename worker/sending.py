@@ -99,15 +99,16 @@ class Sending:
             await give_back(self._pool, list(given_up.values()))
 
     def _wanted(self, endpoints: list[DueEndpoint], free: int) -> dict[str, int]:
-        """How many to take for each endpoint. In a new order each time, so that when not all can be served
-        none is always the last."""
+        """How many to take for each endpoint: the same for all; what some have no room for goes to others.
+        In a new order each time, so that when not all can be served none is always the last."""
         random.shuffle(endpoints)
+        rooms = {endpoint.id: room for endpoint in endpoints if (room := self._room(endpoint)) > 0}
         wanted: dict[str, int] = {}
-        for endpoint in endpoints:
-            room = min(free, self._room(endpoint))
-            if room > 0:
-                wanted[endpoint.id] = room
-                free -= room
+        for left, id_ in zip(range(len(rooms), 0, -1), sorted(rooms, key=rooms.__getitem__), strict=True):
+            count = min(rooms[id_], -(-free // left))
+            if count > 0:
+                wanted[id_] = count
+                free -= count
         return wanted
 
     def _room(self, endpoint: DueEndpoint) -> int:
