@@ -76,16 +76,12 @@ def fan_out(
 ) -> tuple[Passed, int]:
     """Make the deliveries of a chunk's events, or of its first ones; also how many lanes have something
     new."""
-    values = {"after": chunk.after, "up_to": chunk.up_to, "at_most": chunk.at_most}
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
-    values["deliveries"] = deliveries_at_once
+    values = {
+        "after": chunk.after,
+        "up_to": chunk.up_to,
+        "at_most": chunk.at_most,
+        "deliveries": deliveries_at_once,
+    }
     row = connection.execute(_FAN_OUT, values).fetchone()
     assert row is not None
     position, events, lanes = row

@@ -9,33 +9,9 @@ from keyledger.ledger.consuming import Chunk
 from keyledger.ledger.delivery import Health
 from keyledger.ledger.endpoints import change_endpoint, delete_endpoint
 from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
-from keyledger.ledger.fan_out import fan_out
 from keyledger.ledger.pruning import Retention, prune
 from keyledger.ledger.recording import Recorder
 from keyledger.ledger.replaying import add_replay, advance_replay, find_replay
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
-from keyledger.worker.decisions import decide
-from tests.envelopes import add, create
 from keyledger.worker.decisions import decide
 from tests.envelopes import add, create
 from tests.integration.ledger.conftest import LATER_MS, Ask, happened, new_endpoint, record, take
