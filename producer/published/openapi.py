@@ -4,6 +4,7 @@ from typing import Any
 
 from .paths import paths
 from .responses import all_headers
+from .result_schemas import result_schemas
 from .schemas import schemas
 from .webhook_paths import webhook_schemas
 
@@ -47,7 +48,7 @@ def document(version: str) -> dict[str, Any]:
         "security": [{"token": [], "apiKey": []}, {"token": []}, {"apiKey": []}],
         "paths": paths(),
         "components": {
-            "schemas": {**schemas(), **webhook_schemas()},
+            "schemas": {**schemas(), **result_schemas(), **webhook_schemas()},
             "headers": all_headers(),
             "securitySchemes": {
                 "token": {
