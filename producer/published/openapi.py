@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from .event_formats import body_schemas
 from .paths import paths
 from .responses import all_headers
+from .result_schemas import result_schemas
 from .schemas import schemas
 from .webhook_paths import webhook_schemas
+from .webhooks import webhooks
 
 _DESCRIPTION = """
 Organisations hand out physical keys to users; every key gets a number, per user: 1, 2, 3 …, without gaps and
@@ -46,8 +49,9 @@ def document(version: str) -> dict[str, Any]:
         ],
         "security": [{"token": [], "apiKey": []}, {"token": []}, {"apiKey": []}],
         "paths": paths(),
+        "webhooks": webhooks(),
         "components": {
-            "schemas": {**schemas(), **webhook_schemas()},
+            "schemas": {**schemas(), **result_schemas(), **webhook_schemas(), **body_schemas()},
             "headers": all_headers(),
             "securitySchemes": {
                 "token": {

@@ -59,63 +59,29 @@ def request_schema(command: str) -> Schema:
     }
 
 
-def _event(type_: str, data: Schema) -> Schema:
-    return closed({"type": {"const": type_}, "data": data})
-
-
-_KEY_MEMBERS: Final = {
+KEY_MEMBERS: Final[dict[str, Schema]] = {
     "number": NUMBER,
     "orgId": IDENTIFIER,
     "orgName": PLAIN,
     "note": NOTE,
     "addedAt": TIME,
 }
-_OPTIONAL: Final = ("orgName", "note")
-
-
-def _result(event: Schema, members: dict[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
-    head = {"success": {"const": True}, "aggregateId": IDENTIFIER, "version": VERSION, "event": event}
-    return closed(head | members, optional)
+KEY_OPTIONAL: Final = ("orgName", "note")
 
 
 def schemas() -> dict[str, Schema]:
-    """All named schemas of the document."""
+    """The named schemas of what commands take and reads give, and of errors."""
     return {
         **{command: request_schema(command) for command in COMMANDS},
-        **_result_schemas(),
         **_read_schemas(),
         "CommandStatus": _status_schema(),
         **_error_schemas(),
     }
 
 
-def _result_schemas() -> dict[str, Schema]:
-    return {
-        "PhysicalKeyAddedResult": _result(
-            _event("PhysicalKeyAdded", closed({"userId": IDENTIFIER} | _KEY_MEMBERS, _OPTIONAL)),
-            _KEY_MEMBERS,
-            _OPTIONAL,
-        ),
-        "PhysicalKeyRemovedResult": _result(
-            _event("PhysicalKeyRemoved", closed({"userId": IDENTIFIER, "number": NUMBER, "removedAt": TIME})),
-            {"number": NUMBER},
-        ),
-        "UserCreatedResult": _result(
-            {
-                "oneOf": [
-                    _event("UserCreated", closed({"userId": IDENTIFIER, "status": {"const": "ACTIVE"}})),
-                    {"type": "null"},
-                ],
-                "description": "null where the user existed already",
-            },
-            {"userId": IDENTIFIER},
-        ),
-    }
-
-
 def _read_schemas() -> dict[str, Schema]:
     return {
-        "Key": closed(_KEY_MEMBERS, _OPTIONAL),
+        "Key": closed(KEY_MEMBERS, KEY_OPTIONAL),
         "Keys": closed(
             {
                 "keys": {"type": "array", "maxItems": 100, "items": ref("Key")},

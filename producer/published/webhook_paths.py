@@ -13,6 +13,7 @@ from keyledger.contract.endpoints import (
 )  # fmt: skip
 from keyledger.contract.events import EVENT_TYPES
 
+from .event_formats import any_body
 from .parameters import REQUEST_ID, query
 from .responses import answered, errors, headers
 from .schemas import IDENTIFIER, PLAIN, TIME, UUID, Schema, closed, ref
@@ -106,7 +107,7 @@ def webhook_paths() -> dict[str, Any]:
         "type": "object",
         "properties": {"overlapSeconds": {"type": "integer", "minimum": 0, "maximum": OVERLAP_MAX_S}},
     }
-    events = {"type": "array", "items": {"type": "object"}}
+    events = {"type": "array", "items": any_body(), "description": "In the endpoint's format."}
     listed = closed({"webhooks": {"type": "array", "items": ref("Webhook")}})
     caught_up = closed({"events": events, "more": {"type": "boolean"}})
     deliveries = closed(
