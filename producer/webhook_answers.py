@@ -5,6 +5,7 @@ Times are Unix milliseconds; absent parts are left out.
 
 from typing import Any
 
+from keyledger.contract.events import ENDPOINT_TYPES
 from keyledger.ledger.endpoints import StoredEndpoint
 from keyledger.ledger.replaying import Replay
 from keyledger.ledger.signing_keys import SigningKey
@@ -36,11 +37,12 @@ def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:
         "id": row["id"],
         "eventId": row["event_id"],
         "type": row["type"],
-        "userId": row["user_id"],
         "status": row["status"],
         "attempts": row["attempts"],
         "createdAt": row["created_ms"],
     }
+    if row["type"] not in ENDPOINT_TYPES:
+        body["userId"] = row["user_id"]
     if row["status"] == "pending":
         body["nextTryAt"] = row["due_ms"]
     if row["url"] is not None:

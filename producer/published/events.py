@@ -11,12 +11,15 @@ from typing import Any, Final
 from keyledger.contract.events import (
     COMMAND_FAILED,
     COMMAND_REJECTED,
+    ENDPOINT_DISABLED,
+    ENDPOINT_FAILING,
+    ENDPOINT_TESTED,
     PHYSICAL_KEY_ADDED,
     PHYSICAL_KEY_REMOVED,
     USER_CREATED,
     VERSIONED,
 )
-from keyledger.contract.logged_event import LoggedEvent
+from keyledger.contract.logged_event import LoggedEvent, endpoint_subject
 
 from .schemas import IDENTIFIER, KEY_MEMBERS, KEY_OPTIONAL, NUMBER, TIME, UUID, Schema, closed
 
@@ -24,6 +27,7 @@ EXAMPLE_SOURCE: Final = "keyledger"
 _EXAMPLE_ID: Final = "0195f3a0-7c00-7000-8000-000000000001"
 _EXAMPLE_COMMAND: Final = "0195f3a0-7bff-7000-8000-000000000002"
 _EXAMPLE_PREVIOUS: Final = "0195f3a0-7bfe-7000-8000-000000000003"
+_EXAMPLE_ENDPOINT: Final = "7d3c3ab6-2f0e-4f0a-9a57-0d6a3c2d9a11"
 _EXAMPLE_TIME_MS: Final = 1745922600123
 
 
@@ -36,6 +40,7 @@ class Subject:
 
 
 USER: Final = Subject("user", IDENTIFIER)
+ENDPOINT: Final = Subject("webhook", {"type": "string", "pattern": f"^{endpoint_subject('')}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,15 @@ def _of_command(
     return PublishedEvent(summary, USER, True, members, optional, logged, previous)
 
 
+def _of_endpoint(
+    type_: str, summary: str, members: dict[str, Schema], example: dict[str, Any]
+) -> PublishedEvent:
+    """What has become of an endpoint, without a user and a command."""
+    subject, data = endpoint_subject(_EXAMPLE_ENDPOINT), {"endpointId": _EXAMPLE_ENDPOINT, **example}
+    logged = LoggedEvent(1, _EXAMPLE_ID, subject, None, type_, data, None, "acme", _EXAMPLE_TIME_MS)
+    return PublishedEvent(summary, ENDPOINT, False, {"endpointId": UUID, **members}, (), logged, None)
+
+
 _REFUSED: Final[dict[str, Schema]] = {
     "userId": IDENTIFIER,
     "command": {"type": "string"},
@@ -132,6 +146,22 @@ _TABLE: Final = (
         "A command was given up; told to the organisation that sent it",
         _REFUSED,
         {"userId": "ada", "command": "AddPhysicalKey", "code": 500, "message": "The command was given up"},
+    ),
+    _of_endpoint(ENDPOINT_TESTED, "Somebody tests an endpoint; sent to that one only", {}, {}),
+    _of_endpoint(
+        ENDPOINT_FAILING,
+        "Everything to an endpoint fails, for long; told to the organisation's other ones",
+        {
+            "failingSince": TIME,
+            "disabledAt": TIME | {"description": "When it will be disabled if that does not end."},
+        },
+        {"failingSince": _EXAMPLE_TIME_MS - 86_400_000, "disabledAt": _EXAMPLE_TIME_MS + 345_600_000},
+    ),
+    _of_endpoint(
+        ENDPOINT_DISABLED,
+        "Nothing more is sent to an endpoint; told to the organisation's other ones",
+        {"failingSince": TIME, "reason": {"type": "string"}},
+        {"failingSince": _EXAMPLE_TIME_MS, "reason": "it answered 410 Gone"},
     ),
 )
 EVENTS: Final = {event.type: event for event in _TABLE}

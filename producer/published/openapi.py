@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .delivery_paths import delivery_schemas
 from .event_formats import body_schemas
 from .paths import paths
 from .responses import all_headers
@@ -51,7 +52,13 @@ def document(version: str) -> dict[str, Any]:
         "paths": paths(),
         "webhooks": webhooks(),
         "components": {
-            "schemas": {**schemas(), **result_schemas(), **webhook_schemas(), **body_schemas()},
+            "schemas": {
+                **schemas(),
+                **result_schemas(),
+                **webhook_schemas(),
+                **delivery_schemas(),
+                **body_schemas(),
+            },
             "headers": all_headers(),
             "securitySchemes": {
                 "token": {

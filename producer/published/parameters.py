@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from keyledger.contract.endpoint_url import URL_MAX
+
 from ..preferences import KEY_MAX, WAIT_MAX_S
 from .schemas import IDENTIFIER, UUID
 
@@ -31,6 +33,13 @@ IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "description": "Makes repetition safe: the same key with the same content gets the same answer.",
     "schema": {"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[ -~]+$"},
+}
+CALLBACK_URL: Final = {
+    "in": "header",
+    "name": "Callback-URL",
+    "description": "Where this command's completion is sent instead: a URL with the origin of one of your "
+    "webhook endpoints, whose secret signs it.",
+    "schema": {"type": "string", "format": "uri", "maxLength": URL_MAX},
 }
 REQUEST_ID: Final = {
     "in": "header",

@@ -4,7 +4,18 @@ from typing import Any, Final
 
 from keyledger.contract.commands import COMMANDS
 
-from .parameters import COMMAND_ID, IDEMPOTENCY_KEY, NUMBER, PREFER, REQUEST_ID, USER_ID, WHOLE, query
+from .delivery_paths import delivery_paths
+from .parameters import (
+    CALLBACK_URL,
+    COMMAND_ID,
+    IDEMPOTENCY_KEY,
+    NUMBER,
+    PREFER,
+    REQUEST_ID,
+    USER_ID,
+    WHOLE,
+    query,
+)
 from .responses import answered, errors, headers
 from .schemas import PLAIN, ref
 from .webhook_paths import webhook_paths
@@ -62,6 +73,7 @@ def paths() -> dict[str, Any]:
         "/commands/{commandId}": {"get": _status()},
         "/commands/{commandId}/cancel": {"post": _cancel()},
         **webhook_paths(),
+        **delivery_paths(),
         **_operations(),
     }
 
@@ -86,7 +98,7 @@ def _command(command: str) -> Operation:
         "tags": ["commands"],
         "summary": command,
         "description": _EFFECTS[command] + " Commands of one user are done one at a time, in order.",
-        "parameters": [USER_ID, IDEMPOTENCY_KEY, PREFER, REQUEST_ID],
+        "parameters": [USER_ID, IDEMPOTENCY_KEY, PREFER, CALLBACK_URL, REQUEST_ID],
         "requestBody": {
             "required": True,
             "content": {

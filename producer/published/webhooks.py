@@ -40,8 +40,18 @@ _HEADERS: Final = [
         "required": True,
         "description": "`v1,` and, in base64, HMAC-SHA-256 with the endpoint's secret over "
         "`<webhook-id>.<webhook-timestamp>.<body>`. While a secret is rotated there are two, parted by a "
-        "space: one must fit.",
-        "schema": {"type": "string", "pattern": "^v1,[A-Za-z0-9+/]{43}=( v1,[A-Za-z0-9+/]{43}=)*$"},
+        "space: one must fit. Where the endpoint asks for it, `v1a,` and an ed25519 signature follow.",
+        "schema": {
+            "type": "string",
+            "pattern": "^v1,[A-Za-z0-9+/]{43}=( v1,[A-Za-z0-9+/]{43}=)*( v1a,[A-Za-z0-9+/]{86}==)?$",
+        },
+    },
+    {
+        "in": "header",
+        "name": "webhook-key-id",
+        "required": False,
+        "description": "Which key of `/.well-known/webhook-keys` verifies `v1a`.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
 ]
 _RETRY_AFTER: Final = {
