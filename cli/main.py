@@ -18,6 +18,7 @@ from . import (
     migrate,
     organisations,
     processes,
+    receiver_check,  # noqa: F401 - adds to the webhook command
     tokens,
     up,
     users,

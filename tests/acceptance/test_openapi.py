@@ -33,8 +33,7 @@ CASES = [
     if operation.label not in ("POST /webhooks", "PATCH /webhooks/{id}")
     # These take nothing, so nothing invalid can be sent to them.
     if mode is GenerationMode.POSITIVE
-    or operation.tags != ["service"]
-    and operation.label != "GET /.well-known/webhook-keys"
+    or (operation.tags != ["service"] and operation.label != "GET /.well-known/webhook-keys")
 ]
 
 
