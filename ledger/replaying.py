@@ -37,7 +37,7 @@ WHERE done_ms IS NULL ORDER BY created_ms LIMIT 1 FOR UPDATE SKIP LOCKED
 """
 _CHUNK: Final = f"""
 SELECT id, user_id, position FROM deliveries
-WHERE {_MATCHING} AND position > %(position)s ORDER BY position LIMIT {DELIVERIES_AT_ONCE}
+WHERE {_MATCHING} AND position > %(position)s ORDER BY position LIMIT %(at_once)s
 """
 # Lanes before deliveries, in their order, as everywhere.
 _LOCK_LANES: Final = """
@@ -94,7 +94,7 @@ async def find_replay(pool: AsyncConnectionPool, endpoint_id: str, id_: str) -> 
         return await (await cursor.execute(_FIND, {"endpoint_id": endpoint_id, "id": id_})).fetchone()
 
 
-def advance_replay(connection: psycopg.Connection) -> int:
+def advance_replay(connection: psycopg.Connection, at_once: int = DELIVERIES_AT_ONCE) -> int:
     """Work off a chunk of the oldest replay that nobody works at; returns how many deliveries that were."""
     with translated(connection), connection.transaction():
         found = connection.execute(_NEXT).fetchone()
@@ -102,13 +102,14 @@ def advance_replay(connection: psycopg.Connection) -> int:
             return 0
         names = ("id", "endpoint_id", "from_ms", "to_ms", "statuses", "position")
         values: dict[str, Any] = dict(zip(names, found, strict=True))
+        values["at_once"] = at_once
         chunk = connection.execute(_CHUNK, values).fetchall()
         values["ids"] = [id_ for id_, _, _ in chunk]
         values["users"] = sorted({user for _, user, _ in chunk})
         connection.execute(_LOCK_LANES, values)
         values["replayed"] = connection.execute(_REPLAY, values).rowcount
         connection.execute(_WAKE_LANES, values)
-        values["is_done"] = len(chunk) < DELIVERIES_AT_ONCE
+        values["is_done"] = len(chunk) < at_once
         values["position"] = chunk[-1][2] if chunk else values["position"]
         connection.execute(_MOVE, values)
     return len(chunk)

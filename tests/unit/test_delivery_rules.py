@@ -15,6 +15,7 @@ from keyledger.worker.delivery_rules import (
     health_after,
 )
 
+WARNED_MS = 200_000
 SCHEDULE = Schedule([5, 300], disable_after_s=1_000)
 NOW = 1_000_000
 EVENT = LoggedEvent(1, "e", "ada", 1, "UserCreated", {}, "c", "acme", 1)
@@ -90,3 +91,13 @@ def test_gone_and_days_of_failures_only_disable(before: Health, status: int, rea
     """With the reason that its owner is shown."""
     found = health(before, status=status).reason
     assert (bool(reason), True) == (bool(found), reason in found)
+
+
+@pytest.mark.parametrize(("failed_ms", "disables_ms"), [(WARNED_MS - 1, None), (WARNED_MS, NOW + 800_000)])
+def test_after_a_fifth_of_its_time_its_organisation_is_warned(
+    failed_ms: int, disables_ms: int | None
+) -> None:
+    """With when it will be disabled; whether its circuit is open or not."""
+    for failures in (1, 20):
+        after = health(Health(failures, NOW - failed_ms), is_success=False, status=500)
+        assert disables_ms == after.disables_ms

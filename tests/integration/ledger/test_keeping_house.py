@@ -85,20 +85,24 @@ def test_a_replay_goes_on_where_it_was_left(
     connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
 ) -> None:
     """In chunks of the ledger's own; what is made meanwhile is not part of it."""
-    happened(connection, recorder, "ada", 1)
+    happened(connection, recorder, "ada", 2)
     connection.execute("UPDATE deliveries SET status = 'delivered'")
     connection.execute("UPDATE delivery_lanes SET due_ms = NULL")
     asked = {
         "id": str(uuid.uuid4()), "endpoint_id": endpoint, "from_ms": 0, "to_ms": LATER_MS,
         "statuses": ["delivered", "exhausted"],
     }  # fmt: skip
-    assert 2 == ask(add_replay, asked).total
-    connection.execute("UPDATE deliveries SET created_ms = created_ms + 1000 WHERE previous IS NOT NULL")
-    assert [1, 0] == [advance_replay(connection), advance_replay(connection)]
+    assert 3 == ask(add_replay, asked).total
+    last = "WHERE position = (SELECT max(position) FROM deliveries)"
+    connection.execute(f"UPDATE deliveries SET created_ms = created_ms + 60000 {last}")
+    assert 1 == advance_replay(connection, at_once=1)
+    # What was delivered meanwhile is not sent a third time.
+    connection.execute("UPDATE deliveries SET status = 'delivered'")
+    assert [1, 0, 0] == [advance_replay(connection, at_once=1) for _ in range(3)]
     done = ask(find_replay, endpoint, asked["id"])
-    assert (1, True) == (done.replayed, done.done_ms is not None)
+    assert (2, True) == (done.replayed, done.done_ms is not None)
     (again,) = take(ask, endpoint)
-    assert ("ada", 1, 0) == (again.event.user_id, again.event.version, again.attempts)
+    assert ("ada", 2, 0) == (again.event.user_id, again.event.version, again.attempts)
 
 
 def test_old_deliveries_are_deleted_with_their_attempts_and_the_log_stays(

@@ -45,6 +45,14 @@ def test_an_answer_without_a_length_ends_with_its_connection() -> None:
     assert [PUBLIC, PUBLIC] == world.dialled
 
 
+def test_a_connection_that_will_be_closed_is_not_used_again() -> None:
+    """Although it is still open."""
+    world = World()
+    closing = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
+    attempts(answering(closing), world, times=2)
+    assert [PUBLIC, PUBLIC] == world.dialled
+
+
 def test_what_nobody_asked_for_ends_the_connection() -> None:
     """A second answer to one request is not the answer to the next."""
     world = World()
