@@ -30,9 +30,9 @@ def list_(is_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     if is_json:
         typer.echo(json.dumps([asdict(lag) for lag in lags]))
         return
-    table = Table("name", "position", "events behind")
+    table = Table("name", "position", "events behind", "parked")
     for lag in lags:
-        table.add_row(lag.name, str(lag.position), str(lag.behind))
+        table.add_row(lag.name, str(lag.position), str(lag.behind), str(lag.parked))
     Console().print(table)
 
 

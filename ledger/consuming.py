@@ -37,11 +37,14 @@ _FIND: Final = "SELECT name, position, starts_after FROM consumers WHERE name = 
 # The lock first, for the position must be what its last holder has left.
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('consumer'), hashtext(%s))"
 _MOVE: Final = f"UPDATE consumers SET position = %s, moved_ms = {NOW_MS} WHERE name = %s"
+_PARK: Final = """
+UPDATE consumers SET position = %s, parked = parked + 1 WHERE name = %s
+"""
 _RESET: Final = """
 UPDATE consumers SET position = %(position)s, starts_after = %(position)s WHERE name = %(name)s
 """
 _LAG: Final = """
-SELECT c.name, c.position, c.moved_ms,
+SELECT c.name, c.position, c.moved_ms, c.parked,
        (SELECT count(*) FROM events e WHERE e.position > c.position) AS behind,
        (SELECT min(time_ms) FROM events e WHERE e.position > c.position) AS oldest_ms
 FROM consumers c ORDER BY c.name
@@ -112,6 +115,7 @@ class Lag:
     name: str
     position: int
     moved_ms: int
+    parked: int
     behind: int
     oldest_ms: int | None
 
@@ -174,6 +178,11 @@ def locked_consumer(connection: psycopg.Connection, name: str) -> Iterator[Check
 def move_consumer(connection: psycopg.Connection, name: str, position: int) -> None:
     """Inside `locked_consumer`: everything up to `position` was passed on."""
     connection.execute(_MOVE, [position, name])
+
+
+def park_event(connection: psycopg.Connection, name: str, position: int) -> None:
+    """Inside `locked_consumer`: go on without the event at `position`, which cannot be passed on."""
+    connection.execute(_PARK, [position, name])
 
 
 def reset_consumer(connection: psycopg.Connection, name: str, position: int) -> None:

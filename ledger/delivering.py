@@ -5,6 +5,7 @@ ends, and results are written only where the fence still matches. One lane has o
 is locked before it is asked whether more waits, so that a fan-out at the same time wakes it or is seen.
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import orjson
@@ -74,12 +75,22 @@ JOIN unnest(%(endpoints)s::uuid[], %(users)s::text[], %(fences)s::bigint[])
   ON l.endpoint_id = held.endpoint_id AND l.user_id = held.user_id COLLATE "C" AND l.fence = held.fence
 ORDER BY l.endpoint_id, l.user_id FOR UPDATE OF l
 """
+# All lanes of endpoints that recovered are going to change: they are locked with ours, in the same order.
+_LOCK_RECOVERED: Final = """
+SELECT l.endpoint_id::text, l.user_id, held.fence IS NOT NULL FROM delivery_lanes l
+LEFT JOIN unnest(%(endpoints)s::uuid[], %(users)s::text[], %(fences)s::bigint[])
+     AS held(endpoint_id, user_id, fence)
+  ON l.endpoint_id = held.endpoint_id AND l.user_id = held.user_id COLLATE "C" AND l.fence = held.fence
+WHERE held.fence IS NOT NULL OR (l.endpoint_id = ANY(%(recovered)s::uuid[]) AND l.due_ms IS NOT NULL)
+ORDER BY l.endpoint_id, l.user_id FOR UPDATE OF l
+"""
 _INSERT_ATTEMPTS: Final = """
 INSERT INTO attempts (delivery_id, started_ms, phases_ms, status, error, excerpt)
 SELECT delivery_id, started_ms, phases_ms, status, error, decode(excerpt, 'hex')
 FROM json_to_recordset(%s) AS row(
     delivery_id uuid, started_ms bigint, phases_ms json, status int, error text, excerpt text)
 """
+# The ids stand there twice: of a JSON array the planner does not know that it is short.
 _UPDATE_DELIVERIES: Final = f"""
 UPDATE deliveries d
 SET status = row.state, attempts = row.attempts, due_ms = row.due_ms,
@@ -87,7 +98,7 @@ SET status = row.state, attempts = row.attempts, due_ms = row.due_ms,
     done_ms = CASE WHEN row.state <> 'pending' THEN {NOW_MS} END
 FROM json_to_recordset(%s) AS row(
     delivery_id uuid, state text, attempts int, due_ms bigint, blocks_until_ms bigint)
-WHERE d.id = row.delivery_id
+WHERE d.id = row.delivery_id AND d.id = ANY(%s::uuid[])
 """
 _SETTLE_LANES: Final = f"""
 UPDATE delivery_lanes l SET held_until_ms = 0, due_ms = (SELECT min(ready_ms) FROM ({_SCHEDULE}) s)
@@ -150,12 +161,13 @@ async def record_results(
     log was told."""
     notices: list[Notice] = []
     async with pool.connection() as connection, connection.transaction():
-        ours = await _locked(connection, [result.delivery.held for result in results])
+        ours = await _locked(connection, [result.delivery.held for result in results], recovered)
         kept = [result for result in results if result.delivery.held[:2] in ours]
         attempts = [{"delivery_id": result.delivery.id, **result.attempt} for result in kept]
         changes = [result.change for result in kept]
         await connection.execute(_INSERT_ATTEMPTS, [orjson.dumps(attempts).decode()])
-        await connection.execute(_UPDATE_DELIVERIES, [orjson.dumps(changes).decode()])
+        ids = [result.delivery.id for result in kept]
+        await connection.execute(_UPDATE_DELIVERIES, [orjson.dumps(changes).decode(), ids])
         for id_ in sorted(recovered):
             await connection.execute(_ALL_DELIVERIES_DUE, [id_])
             await connection.execute(_ALL_LANES_DUE, [id_])
@@ -165,9 +177,15 @@ async def record_results(
     return notices
 
 
-async def _locked(connection: AsyncConnection, lanes: list[Lane]) -> set[tuple[str, str]]:
-    """Lock the lanes that are still held by us."""
-    return set(await (await connection.execute(_LOCK, _columns(lanes))).fetchall())
+async def _locked(
+    connection: AsyncConnection, lanes: list[Lane], recovered: Collection[str] = ()
+) -> set[tuple[str, str]]:
+    """Lock the lanes that are still held by us, and return them; beside them those of whole endpoints."""
+    if not recovered:
+        return set(await (await connection.execute(_LOCK, _columns(lanes))).fetchall())
+    asked = {**_columns(lanes), "recovered": list(recovered)}
+    rows = await (await connection.execute(_LOCK_RECOVERED, asked)).fetchall()
+    return {(endpoint_id, user_id) for endpoint_id, user_id, is_ours in rows if is_ours}
 
 
 async def _settle(connection: AsyncConnection, lanes: set[tuple[str, str]]) -> None:

@@ -168,4 +168,5 @@ consumers = Table(
     Column("position", BigInteger, nullable=False, comment="everything up to it was passed on"),
     Column("starts_after", BigInteger, nullable=False, comment="where it began or was last reset to"),
     Column("moved_ms", BigInteger, nullable=False, server_default="0"),
+    Column("parked", Integer, nullable=False, server_default="0", comment="events it could not be passed"),
 )

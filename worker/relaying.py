@@ -21,14 +21,16 @@ from keyledger.ledger.consuming import (
     Passed,
     add_consumer,
     draw_horizon,
+    events_of,
     find_consumer,
     is_settled,
     list_holders,
     locked_consumer,
     move_consumer,
     newest_position,
+    park_event,
 )
-from keyledger.ledger.errors import LedgerError
+from keyledger.ledger.errors import LedgerError, LedgerRefused
 from keyledger.ledger.failpoints import Failpoints
 
 EVENTS_AT_ONCE: Final = 500
@@ -119,6 +121,12 @@ class Relay(threading.Thread):
             asked = self._at_once
             try:
                 passed = self._pass_on_some(connection, horizon.position)
+            except LedgerRefused as error:
+                if asked == 1:
+                    self._park(connection, horizon.position, error)
+                    continue
+                self._at_once = max(1, asked // 2)
+                raise
             except Exception:
                 # It may have been too much for the time that a transaction has.
                 self._at_once = max(1, asked // 2)
@@ -145,6 +153,22 @@ class Relay(threading.Thread):
             self._failpoints.hit("after-relay")
             move_consumer(connection, self._consumer.name, passed.position)
         return passed
+
+    def _park(self, connection: psycopg.Connection, up_to: int, error: LedgerRefused) -> None:
+        """Go on without the next event: the ledger refuses what it would make, and always will."""
+        with locked_consumer(connection, self._consumer.name) as checkpoint:
+            if checkpoint is None:
+                return
+            after = self._consumer.reached(connection, checkpoint, up_to)
+            for event in events_of(connection, Chunk(after, up_to, 1)):
+                park_event(connection, self._consumer.name, event.position)
+                log.error(
+                    "an event cannot be passed on; the relay goes on without it",
+                    consumer=self._consumer.name,
+                    event_id=event.id,
+                    position=event.position,
+                    error=_first_line(error),
+                )
 
     def _wait_until_settled(self, connection: psycopg.Connection, horizon: Horizon) -> bool:
         """Wait, without holding anything, for transactions that may still write below the horizon."""

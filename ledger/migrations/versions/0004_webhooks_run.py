@@ -11,6 +11,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column(
+        "consumers",
+        sa.Column(
+            "parked",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="events it could not be passed",
+        ),
+    )
     op.alter_column("events", "command_id", nullable=True, comment="none for what is about an endpoint")
     op.add_column("events", sa.Column("callback_url", sa.Text(), comment="where its command asked it to go"))
     op.add_column(

@@ -14,9 +14,11 @@ from keyledger.ledger.consuming import (
     Chunk,
     Passed,
     events_of,
+    list_lags,
     locked_consumer,
     reset_consumer,
 )
+from keyledger.ledger.errors import LedgerRefused
 from keyledger.ledger.failpoints import FailpointHit
 from keyledger.worker.event_stream import STREAM
 from keyledger.worker.process import Worker
@@ -242,3 +244,38 @@ def test_a_chunk_that_is_too_much_is_made_smaller(
             relay.pass_on_all()
     relay.close()
     assert logged_ids(connection) == weak.has
+
+
+class Refusing(Weak):
+    """A consumer whose effect of one event the database refuses."""
+
+    def pass_on(self, connection: psycopg.Connection, chunk: Chunk) -> Passed:
+        events = events_of(connection, chunk)
+        if any(event.user_id == "user-3" for event in events):
+            connection.execute("SELECT 1 / 0")
+        self.has += [event.id for event in events]
+        return chunk.passed(events)
+
+
+def test_an_event_that_can_never_be_passed_on_is_parked(
+    lanes: LaneSides, worker: Worker, connection: psycopg.Connection, database_url: str
+) -> None:
+    """Loudly and alone: all others come, none of them twice, and it is counted."""
+    record(lanes, worker, *[f"user-{n}" for n in range(8)])
+    refusing = Refusing()
+    relay = Relay(
+        refusing,
+        lambda: connect(database_url, application="test"),
+        interval_s=0.01,
+        stopping=worker.stopping,
+        failpoints=worker.parts.failpoints,
+    )
+    with capture_logs() as logs:
+        for _ in range(20):
+            with suppress(LedgerRefused):
+                relay.pass_on_all()
+    relay.close()
+    others = connection.execute("SELECT id::text FROM events WHERE user_id <> 'user-3' ORDER BY position")
+    assert [id_ for (id_,) in others] == refusing.has
+    assert 2 == len([entry for entry in logs if entry["log_level"] == "error"])
+    assert [2] == [lag.parked for lag in list_lags(connection) if lag.name == "weak"]
