@@ -43,10 +43,15 @@ class Callbacks:
             origin = self._parsed(text).origin
         except ValueError as error:
             raise InvalidRequest([Detail(HEADER, str(error))]) from None
-        origins = {} if actor.organisation is None else await self._known.find(actor.organisation)
-        if origin not in origins:
+        endpoint_id = None if actor.organisation is None else await self._endpoint(actor.organisation, origin)
+        if endpoint_id is None:
             raise InvalidRequest([Detail(HEADER, "must have the origin of one of your webhook endpoints")])
-        return Callback(text, origins[origin])
+        return Callback(text, endpoint_id)
+
+    async def _endpoint(self, organisation: str, origin: str) -> str | None:
+        known = (await self._known.find(organisation)).get(origin)
+        # One that was made a moment ago may be named at once.
+        return known or (await self._origins(organisation)).get(origin)
 
     async def _origins(self, organisation: str) -> dict[str, str]:
         """Origin → endpoint; of two with one origin the older."""

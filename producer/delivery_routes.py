@@ -3,7 +3,7 @@
 import os
 import time
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,6 +31,9 @@ from .routing import (
 )  # fmt: skip
 from .webhook_access import WebhookAccess, found, json_body
 from .webhook_answers import shown_attempt, shown_delivery, shown_replay, shown_signing_key
+
+KEYS_KEPT_S: Final = 300
+"""What verifiers may keep the keys for."""
 
 
 class DeliveryRoutes:
@@ -125,4 +128,5 @@ class DeliveryRoutes:
         """For everybody: they are public."""
         listing = list_signing_keys(self._access.pool, self._sealing, os.urandom(SEED_BYTES))
         keys = await from_ledger(listing)
-        return answer_json(200, {"keys": [shown_signing_key(key) for key in keys]})
+        shown = [shown_signing_key(key) for key in keys]
+        return answer_json(200, {"keys": shown}, {"Cache-Control": f"max-age={KEYS_KEPT_S}"})

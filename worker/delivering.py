@@ -20,7 +20,7 @@ from psycopg_pool import PoolTimeout
 from .sending import DelivererParts, Sending
 
 POLL_S: Final = 0.5
-PACE_S: Final = 0.02
+PACE_S: Final = 0.04
 """Between two looks, so that many attempts are recorded and taken together."""
 FAILED_PAUSE_S: Final = 1.0
 

@@ -66,6 +66,15 @@ def follow(
     return Followed("pending", attempts, now_ms + wait_ms, blocks_until_ms)
 
 
+def tells_of_endpoint(delivery: Delivery, *, is_success: bool, is_open: bool, is_probe: bool) -> bool:
+    """Does an attempt say something of its endpoint?
+
+    What was on its way when the circuit opened is no probe, and says nothing new when it fails. A callback
+    that fails says nothing of the endpoint's own URL, unless it was the probe.
+    """
+    return is_success or (is_probe if is_open else delivery.url is None)
+
+
 def health_after(
     before: Health,
     *,

@@ -34,7 +34,7 @@ from keyledger.ledger.errors import LedgerError, LedgerRefused
 from keyledger.ledger.failpoints import Failpoints
 
 EVENTS_AT_ONCE: Final = 500
-PAUSE_S: Final = 0.02
+PAUSE_S: Final = 0.03
 """Between two rounds, so that many small commits are passed on together."""
 SETTLING_POLL_S: Final = 0.002
 SETTLING_POLL_MAX_S: Final = 0.05

@@ -18,6 +18,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from keyledger.contract.events import ENDPOINT_DISABLED
 from keyledger.contract.identity import new_id
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, DueEndpoint, Health, Result
@@ -26,7 +27,7 @@ from keyledger.ledger.sealing import CannotUnseal
 
 from .attempting import Attempt, Attempting
 from .composing import Composing
-from .delivery_rules import Schedule, follow, health_after
+from .delivery_rules import Schedule, follow, health_after, tells_of_endpoint
 
 SHARE_FIRST: Final = 8.0
 SHARE_MAX: Final = 32.0
@@ -194,9 +195,16 @@ class Sending:
             }
             is_open = before.probe_ms is not None
             followed = follow(delivery, is_probe=is_open, **facts)
-            # What was on its way when the circuit opened is no probe, and says nothing new when it fails.
-            is_news = attempt.is_success or not is_open or endpoint.probe_ms is not None
-            after = health_after(before, status=attempt.status, **facts) if is_news else before
+            after = before
+            if tells_of_endpoint(
+                delivery,
+                is_success=attempt.is_success,
+                is_open=is_open,
+                is_probe=endpoint.probe_ms is not None,
+            ):
+                # A callback that is gone is not the endpoint.
+                status = attempt.status if delivery.url is None else None
+                after = health_after(before, status=status, **facts)
             if attempt.is_success and is_open:
                 recovered.add(endpoint.id)
             if after != before:
@@ -207,9 +215,8 @@ class Sending:
                        followed.blocks_until_ms)
             )  # fmt: skip
         for notice in await record_results(self._pool, results, health, recovered):
-            log.warning(
-                "an endpoint does not work", type=notice.type, endpoint=notice.endpoint_id, **notice.data
-            )
+            tell = log.error if notice.type == ENDPOINT_DISABLED else log.warning
+            tell("an endpoint does not work", type=notice.type, endpoint=notice.endpoint_id, **notice.data)
         return True
 
 

@@ -70,6 +70,17 @@ def test_a_command_can_name_its_own_callback(client: Client, user: str) -> None:
     client.http.delete(f"/webhooks/{made['id']}")
 
 
+def test_a_callback_that_is_gone_is_not_the_endpoint(client: Client, user: str) -> None:
+    """Its endpoint stays as it is."""
+    with receiver() as inbox:
+        made = endpoint(client, inbox.url)
+        inbox.answer = lambda came: 410 if came.path == "/gone" else 204
+        client.add(user, Callback_URL=inbox.url.replace("/hook", "/gone"))
+        wait_until(lambda: any(delivery["attempts"] for delivery in deliveries(client, made["id"])))
+        assert "active" == client.http.get(f"/webhooks/{made['id']}").json()["status"]
+    client.http.delete(f"/webhooks/{made['id']}")
+
+
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:9/", "ftp://127.0.0.1/", "nonsense", "http://a@127.0.0.1/"]
 )

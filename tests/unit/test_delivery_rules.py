@@ -13,6 +13,7 @@ from keyledger.worker.delivery_rules import (
     Schedule,
     follow,
     health_after,
+    tells_of_endpoint,
 )
 
 WARNED_MS = 200_000
@@ -21,8 +22,8 @@ NOW = 1_000_000
 EVENT = LoggedEvent(1, "e", "ada", 1, "UserCreated", {}, "c", "acme", 1)
 
 
-def delivery(attempts: int) -> Delivery:
-    return Delivery(("p", "ada", 1), "d", attempts, None, None, EVENT)
+def delivery(attempts: int, url: str | None = None) -> Delivery:
+    return Delivery(("p", "ada", 1), "d", attempts, None, url, EVENT)
 
 
 def followed(attempts: int, **facts: Any) -> Followed:
@@ -101,3 +102,19 @@ def test_after_a_fifth_of_its_time_its_organisation_is_warned(
     for failures in (1, 20):
         after = health(Health(failures, NOW - failed_ms), is_success=False, status=500)
         assert disables_ms == after.disables_ms
+
+
+@pytest.mark.parametrize(
+    ("url", "is_success", "is_open", "is_probe", "tells"),
+    [
+        (None, False, False, False, True), (None, False, True, False, False), (None, False, True, True, True),
+        (None, True, True, False, True), ("x", False, False, False, False), ("x", False, True, True, True),
+        ("x", True, False, False, True),
+    ],
+)  # fmt: skip
+def test_what_says_something_of_an_endpoint(
+    url: str | None, is_success: bool, is_open: bool, is_probe: bool, tells: bool
+) -> None:
+    """Not a callback that fails, and not what was on its way when the circuit opened."""
+    facts = {"is_success": is_success, "is_open": is_open, "is_probe": is_probe}
+    assert tells == tells_of_endpoint(delivery(0, url), **facts)
