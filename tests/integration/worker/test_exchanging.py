@@ -88,7 +88,7 @@ def test_a_kept_connection_that_ends_as_it_is_used_costs_nothing() -> None:
 
 def test_an_old_connection_is_not_used_however_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that its name is resolved and its address checked again."""
-    monkeypatch.setattr(attempting, "KEPT_MAX_S", 0.0)
+    monkeypatch.setattr(attempting, "KEPT_MAX_S", -1.0)
     world = World([PUBLIC], ["127.0.0.1"])
     first, second = attempts(answering(OK), world, times=2)
     assert (True, "refused-address") == (first.is_success, second.error)
