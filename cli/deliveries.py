@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from keyledger.contract.endpoints import DELIVERY_STATUSES, REPLAYED_STATUSES
 from keyledger.contract.identity import new_id
@@ -71,7 +71,7 @@ def deliveries(
     if is_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
-    table = Table("id", "event", "about", "status", "attempts", "made", "next try")
+    table = Table(Column("id", no_wrap=True), "event", "about", "status", "attempts", "made", "next try")
     for row in rows:
         due = _time(row["due_ms"]) if row["status"] == "pending" else ""
         made = _time(row["created_ms"])

@@ -9,7 +9,7 @@ import typer
 from psycopg.errors import ForeignKeyViolation
 from pydantic import BaseModel
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from keyledger.contract.endpoint_url import parse_endpoint_url
 from keyledger.contract.endpoints import OVERLAP_MAX_S, EndpointChange, NewEndpoint
@@ -82,7 +82,7 @@ def list_(
     if is_json:
         typer.echo(json.dumps([_facts(stored) for stored in found], ensure_ascii=False))
         return
-    table = Table("id", "url", "events", "format", "order", "status", "description")
+    table = Table(Column("id", no_wrap=True), "url", "events", "format", "order", "status", "description")
     for stored in found:
         status = f"{stored.status}: {stored.reason}" if stored.reason else stored.status
         if stored.probe_ms is not None and stored.status == "active":
