@@ -30,7 +30,7 @@ from keyledger.ledger.consuming import (
     newest_position,
     park_event,
 )
-from keyledger.ledger.errors import LedgerError, LedgerRefused
+from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.failpoints import Failpoints
 
 EVENTS_AT_ONCE: Final = 500
@@ -40,6 +40,8 @@ SETTLING_POLL_S: Final = 0.002
 SETTLING_POLL_MAX_S: Final = 0.05
 SETTLING_WARNING_S: Final = 2.0
 FAILED_PAUSE_S: Final = 1.0
+_OF_THE_EVENT: Final = (psycopg.DataError, psycopg.IntegrityError)
+"""Refused for what the event is. A schema of another version refuses too, and then nothing may be parked."""
 
 log = structlog.get_logger()
 
@@ -121,13 +123,10 @@ class Relay(threading.Thread):
             asked = self._at_once
             try:
                 passed = self._pass_on_some(connection, horizon.position)
-            except LedgerRefused as error:
-                if asked == 1:
+            except Exception as error:
+                if asked == 1 and isinstance(error.__cause__, _OF_THE_EVENT):
                     self._park(connection, horizon.position, error)
-                    continue
-                self._at_once = max(1, asked // 2)
-                raise
-            except Exception:
+                    break
                 # It may have been too much for the time that a transaction has.
                 self._at_once = max(1, asked // 2)
                 raise
@@ -154,7 +153,7 @@ class Relay(threading.Thread):
             move_consumer(connection, self._consumer.name, passed.position)
         return passed
 
-    def _park(self, connection: psycopg.Connection, up_to: int, error: LedgerRefused) -> None:
+    def _park(self, connection: psycopg.Connection, up_to: int, error: Exception) -> None:
         """Go on without the next event: the ledger refuses what it would make, and always will."""
         with locked_consumer(connection, self._consumer.name) as checkpoint:
             if checkpoint is None:

@@ -252,12 +252,14 @@ def test_a_chunk_that_is_too_much_is_made_smaller(
 
 
 class Refusing(Weak):
-    """A consumer whose effect of one event the database refuses."""
+    """A consumer whose effect of one user's events the database refuses."""
+
+    statement = "SELECT 1 / 0"
 
     def pass_on(self, connection: psycopg.Connection, chunk: Chunk) -> Passed:
         events = events_of(connection, chunk)
         if any(event.user_id == "user-3" for event in events):
-            connection.execute("SELECT 1 / 0")
+            connection.execute(self.statement)
         self.has += [event.id for event in events]
         return chunk.passed(events)
 
@@ -274,3 +276,14 @@ def test_an_event_that_can_never_be_passed_on_is_parked(
     assert [id_ for (id_,) in others] == refusing.has
     assert 2 == len([entry for entry in logs if entry["log_level"] == "error"])
     assert [2] == [lag.parked for lag in list_lags(connection) if lag.name == "weak"]
+
+
+def test_with_a_schema_of_another_version_nothing_is_parked(
+    lanes: LaneSides, worker: Worker, connection: psycopg.Connection, database_url: str
+) -> None:
+    """The events are good; the relay waits until the schema is."""
+    record(lanes, worker, "user-3")
+    refusing = Refusing()
+    refusing.statement = "SELECT no_such_column FROM events"
+    relay_to(refusing, worker, database_url)
+    assert [(0, 2)] == [(lag.parked, lag.behind) for lag in list_lags(connection) if lag.name == "weak"]
