@@ -42,8 +42,8 @@ class Worker:
         self.celery.conf.update(celery_settings(settings.broker_url or settings.redis_url))
         self.stopping = threading.Event()
         failpoints = Failpoints(settings.failpoints, test_mode=settings.test_mode)
-        client = connect(settings.redis_url, name="keyledger-worker")
-        self.completion = Completion(settings, client, self.stopping, failpoints)
+        self.redis = connect(settings.redis_url, name="keyledger-worker")
+        self.completion = Completion(settings, self.redis, self.stopping, failpoints)
         self.parts = DrainParts(
             settings,
             connect_listener(settings.redis_url, name="keyledger-bell"),
@@ -59,7 +59,9 @@ class Worker:
             bytes=settings.drain_bytes,
         )
         self.shards = [
-            Shard(client, number, lease_ms=settings.lease_ms, drains_max=settings.drains_max, limits=limits)
+            Shard(
+                self.redis, number, lease_ms=settings.lease_ms, drains_max=settings.drains_max, limits=limits
+            )
             for number in range(settings.lanes_shards)
         ]
         self.recorders = RecorderPool(self._new_recorder)

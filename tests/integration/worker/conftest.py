@@ -49,6 +49,8 @@ def new_worker(redis_url: str, database_url: str) -> Iterator[NewWorker]:
         worker.recorders.close()
         for relay in worker.completion.relays:
             relay.close()
+        worker.redis.close()
+        worker.parts.listener.close()
 
 
 @pytest.fixture
