@@ -13,9 +13,14 @@ from keyledger.ledger.shards import WrongShardCount
 from . import (
     api_keys,
     audit,
+    commands,
     consumers,
+    dead_letters,
+    dead_retries,  # noqa: F401 - adds to the dead command
     deliveries,  # noqa: F401 - adds to the webhook command
+    lanes,
     migrate,
+    operators,
     organisations,
     processes,
     receiver_check,  # noqa: F401 - adds to the webhook command
@@ -43,6 +48,10 @@ app.add_typer(organisations.app, name="org")
 app.add_typer(api_keys.app, name="apikey")
 app.add_typer(users.app, name="user")
 app.add_typer(tokens.app, name="token")
+app.add_typer(lanes.app, name="lane")
+app.add_typer(commands.app, name="command")
+app.add_typer(dead_letters.app, name="dead")
+app.add_typer(operators.app, name="operator")
 app.add_typer(consumers.app, name="consumer")
 app.add_typer(webhook_command.app, name="webhook")
 

@@ -6,7 +6,7 @@ one Lua script (`scripts/`), so it happens whole or not at all, and each is safe
 It does not promise that an old holder has stopped working: that is what the fence is for, and the
 ledger checks it. It knows lanes and bytes, nothing of what they mean.
 
-A lane is in exactly one state::
+A lane is in exactly one state; an operator may keep it out of `ready` and `delayed` by parking it::
 
                      accept (first command)
           ┌──────┐ ─────────────────────────► ┌───────┐
@@ -20,6 +20,8 @@ A lane is in exactly one state::
                                                  │ sweep (lease ended)
                                                  └──────► ready, and suspect
 
+    park: ready, delayed, idle ──► parked, and held as soon as it is given back; unpark: ──► ready, idle
+
 A *suspect* lane is claimed alone, one command at a time, until as many commands have passed as its
 last holder had when it failed; only such a claim counts as an attempt of the command.
 
@@ -31,6 +33,7 @@ Keys of shard N, all with the hash tag ``{N}``; every one is gone when nothing w
     kl:{N}:claim:<tok>  hash    lane → how many of its commands the claim took; so that a repeated claim
                                 gets the same, and whoever is not in here owns nothing
     kl:{N}:delayed      zset    lane → when it is due (ms, Redis clock)
+    kl:{N}:parked *     hash    lane → "<since ms>:<reason>": kept from being worked on by an operator
     kl:{N}:lane:<lane>  list    its commands, oldest first: id (36 characters), then the payload
     kl:{N}:info:<lane>  hash    removed: commands finished since it was last idle; reason of a delay;
                                 marks: cancel marks among its commands; suspect, attempts, last: see

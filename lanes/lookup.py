@@ -11,7 +11,7 @@ import redis.asyncio
 from .scripts import source
 from .shards import prefix
 
-LaneState = Literal["ready", "held", "delayed"]
+LaneState = Literal["ready", "held", "delayed", "parked"]
 
 
 @dataclass(frozen=True, slots=True)

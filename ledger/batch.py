@@ -35,6 +35,8 @@ class LaneBatch:
     envelopes: list[Envelope]
     dead_letter: DeadLetter | None = None
     """With it, the lane's one command is given up."""
+    claimed_ms: int | None = None
+    """When its holder claimed it, on the Redis clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Decided:
     event_id: str | None
     completed_ms: int
     dead_letter: DeadLetter | None = None
+    claimed_ms: int | None = None
 
     @property
     def command_row(self) -> dict[str, Any]:
@@ -64,6 +67,7 @@ class Decided:
             "accepted_ms": envelope.accepted_at_ms,
             "completed_ms": self.completed_ms,
             "retry_of": envelope.retry_of,
+            "claimed_ms": self.claimed_ms,
         }
 
     @property

@@ -158,7 +158,8 @@ class Recorder:
             at_ms = max(now_ms, state.last_event_ms)
             outcome = decide(state, envelope, at_ms)
             event_id = self._new_id(at_ms) if outcome.event else None
-            record.new.append(Decided(envelope, outcome, event_id, at_ms, lane.dead_letter))
+            decided = Decided(envelope, outcome, event_id, at_ms, lane.dead_letter, lane.claimed_ms)
+            record.new.append(decided)
             record.outcomes[envelope.id] = outcome
             here[envelope.id] = envelope.fingerprint
             if outcome.event:

@@ -63,9 +63,11 @@ commands = Table(
     Column("accepted_ms", BigInteger, nullable=False),
     Column("completed_ms", BigInteger, nullable=False),
     Column("retry_of", UUID(as_uuid=False)),
+    Column("claimed_ms", BigInteger, comment="by its holder, on the Redis clock"),
     CheckConstraint("status IN ('completed', 'rejected', 'failed', 'cancelled')", name="status"),
     # A completed command has a result to repeat; every other has an error to repeat.
     CheckConstraint("(status = 'completed') = (error IS NULL)", name="answer"),
+    Index("commands_retry_of_idx", "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
 )
 
 events = Table(
@@ -121,7 +123,7 @@ dead_letters = Table(
     Column("envelope", LargeBinary, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("died_ms", BigInteger, nullable=False),
+    Column("died_ms", BigInteger, nullable=False, index=True),
 )
 
 organisations = Table(

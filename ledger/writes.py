@@ -21,12 +21,13 @@ SELECT * FROM json_to_recordset(%s) AS row(
 """
 _INSERT_COMMANDS: Final = """
 INSERT INTO commands (id, user_id, command, caller, fingerprint, status, code, version, event_id, error,
-                      accepted_ms, completed_ms, retry_of)
+                      accepted_ms, completed_ms, retry_of, claimed_ms)
 SELECT id, user_id, command, caller, decode(fingerprint, 'hex'), status, code, version, event_id, error,
-       accepted_ms, completed_ms, retry_of
+       accepted_ms, completed_ms, retry_of, claimed_ms
 FROM json_to_recordset(%s) AS row(
     id uuid, user_id text, command text, caller text, fingerprint text, status text, code smallint,
-    version int, event_id uuid, error json, accepted_ms bigint, completed_ms bigint, retry_of uuid)
+    version int, event_id uuid, error json, accepted_ms bigint, completed_ms bigint, retry_of uuid,
+    claimed_ms bigint)
 """
 _INSERT_KEYS: Final = """
 INSERT INTO physical_keys (user_id, number, org_id, org_name, note, added_ms)

@@ -12,6 +12,7 @@ from keyledger.lanes.connections import connect, connect_async
 from keyledger.lanes.holding import BatchLimits, Claimed, Finished, HeldLane, Shard
 from keyledger.lanes.intake import Intake, IntakeLimits, Rate, Submission, Verdict
 from keyledger.lanes.lookup import Lookup, WaitingCommand
+from keyledger.lanes.oversight import Oversight
 from keyledger.lanes.shards import prefix
 
 INTAKE_LIMITS = IntakeLimits(waiting_commands=1_000_000, lane_depth=1_000, drains=2, drain_lanes=100)
@@ -41,6 +42,7 @@ class LaneSides:
         self.shard = self.holder()
         self._async_client = connect_async(self.url, name="test")
         self.intake = Intake(self._async_client, self.number, self.intake_limits, self.woken.append)
+        self.oversight = Oversight(self.client, self.number)
         self.lookup = Lookup(self._async_client, self.number)
 
     def key(self, name: str) -> str:

@@ -21,21 +21,22 @@ class OpenedLane:
     """A held lane with its envelopes; `stops_early` when the one after them is not understood."""
 
     held: HeldLane
+    claimed_ms: int
     envelopes: list[Envelope] = field(default_factory=list)
     stops_early: bool = False
 
     @property
     def batch(self) -> LaneBatch:
-        return LaneBatch(self.held.lane, self.envelopes)
+        return LaneBatch(self.held.lane, self.envelopes, claimed_ms=self.claimed_ms)
 
     def raw(self, command_id: str) -> bytes:
         """The bytes of a command as they lie in the lane."""
         return next(payload for id_, payload in self.held.commands if id_ == command_id)
 
 
-def open_lane(held: HeldLane) -> OpenedLane:
+def open_lane(held: HeldLane, claimed_ms: int) -> OpenedLane:
     """Decode the commands of a held lane, as far as they are understood."""
-    opened = OpenedLane(held)
+    opened = OpenedLane(held, claimed_ms)
     for command_id, payload in held.commands:
         try:
             envelope = Envelope.decode(payload)

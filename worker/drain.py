@@ -86,7 +86,7 @@ class Drain:
     def _process(self, claimed: Claimed, fence: int) -> int:
         began_s = time.monotonic()
         failpoints = self._parts.failpoints
-        lanes = [open_lane(held) for held in claimed.lanes]
+        lanes = [open_lane(held, claimed.now_ms) for held in claimed.lanes]
         finished = [
             Finished(
                 lane.held.lane, (), jittered(FAILED_DELAY_MS), "the worker failed; see its log", uncount=False

@@ -7,7 +7,7 @@ fault, an unreachable ledger above all, is never counted against a command.
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -123,9 +123,9 @@ class Processing:
             batch.faults[user_id] = fault
             return
         half = len(envelopes) // 2
-        self._record(batch, [LaneBatch(user_id, envelopes[:half])], decide_one)
+        self._record(batch, [replace(lanes[0], envelopes=envelopes[:half])], decide_one)
         if user_id not in batch.faults:
-            self._record(batch, [LaneBatch(user_id, envelopes[half:])], decide_one)
+            self._record(batch, [replace(lanes[0], envelopes=envelopes[half:])], decide_one)
 
     def _record_unless_raced(
         self,
@@ -151,7 +151,7 @@ class Processing:
         def fail(_: UserState, envelope: Envelope, now_ms: int) -> Outcome:
             return failure(envelope, attempts, now_ms)
 
-        self._record(batch, [LaneBatch(lane.held.lane, [envelope], letter)], fail)
+        self._record(batch, [replace(lane.batch, envelopes=[envelope], dead_letter=letter)], fail)
         if lane.held.lane in batch.records:
             batch.faults.pop(lane.held.lane, None)
             log.error("a command was given up", command_id=envelope.id, attempts=attempts, reason=reason)

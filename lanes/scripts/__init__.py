@@ -8,6 +8,7 @@ from typing import Final
 
 SCRIPTS: Final = (
     "accept", "claim", "finish", "renew", "sweep", "sign_on", "sign_off", "cancel", "inspect",
+    "park", "unpark", "describe",
 )  # fmt: skip
 
 

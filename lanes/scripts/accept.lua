@@ -14,6 +14,7 @@ local results = {now, 0}
 local is_late = now > tonumber(ARGV[1])
 local waiting = tonumber(redis.call('HGET', COUNTERS, 'waiting') or 0)
 local was_empty = redis.call('LLEN', READY) == 0
+local has_parked = redis.call('EXISTS', PARKED) == 1
 local buckets = {}
 local added, added_bytes = 0, 0
 local became_ready = {}
@@ -65,7 +66,7 @@ local function accept(i)
   local nth = depth
   if depth > 0 then
     nth = depth + tonumber(redis.call('HGET', info_key(lane), 'removed') or 0)
-  else
+  elseif not (has_parked and is_parked(lane)) then
     became_ready[#became_ready + 1] = lane
   end
   redis.call('HSET', marker, 'lane', lane, 'caller', ARGV[i + 2], 'print', ARGV[i + 3],

@@ -12,6 +12,7 @@ local now = now_ms()
 local answers, channels, lost = {}, {}, {}
 local ours, emptied, ready = {}, {}, {}
 local removed_total, removed_bytes = 0, 0
+local has_parked = redis.call('EXISTS', PARKED) == 1
 
 local function publish_later(reply, answer)
   for channel in string.gmatch(reply or '', '[^,]+') do
@@ -62,6 +63,7 @@ local function give_back(lane, delay_ms, reason, suspect, uncount, removed)
   else
     redis.call('HDEL', info, 'suspect')
   end
+  if has_parked and is_parked(lane) then return end
   if delay_ms >= 0 then
     redis.call('ZADD', DELAYED, now + delay_ms, lane)
     redis.call('HSET', info, 'reason', reason)

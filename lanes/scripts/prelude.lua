@@ -1,7 +1,7 @@
 -- Prepended to every script. KEYS[1] is the prefix of the shard's keys, with its hash tag.
 local prefix = KEYS[1]
 local READY, HELD, DELAYED = prefix .. ':ready', prefix .. ':held', prefix .. ':delayed'
-local HOLDERS = prefix .. ':holders'
+local HOLDERS, PARKED = prefix .. ':holders', prefix .. ':parked'
 local AWAKE, COUNTERS, BELL = prefix .. ':awake', prefix .. ':counters', prefix .. ':bell'
 local ID_LENGTH = 36
 
@@ -9,6 +9,10 @@ local function lane_key(lane) return prefix .. ':lane:' .. lane end
 local function info_key(lane) return prefix .. ':info:' .. lane end
 local function claim_key(token) return prefix .. ':claim:' .. token end
 local function marker_key(id) return prefix .. ':cmd:' .. id end
+
+local function is_parked(lane)
+  return redis.call('HEXISTS', PARKED, lane) == 1
+end
 
 local function now_us()
   local time = redis.call('TIME')

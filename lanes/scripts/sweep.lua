@@ -27,7 +27,7 @@ for _, lane in ipairs(ended) do
   -- Whatever its holder died of may be in any of the commands it held.
   local suspect = math.max(claimed, tonumber(redis.call('HGET', info, 'suspect') or 0))
   redis.call('HSET', info, 'suspect', suspect, 'last', token)
-  redis.call('RPUSH', READY, lane)
+  if not is_parked(lane) then redis.call('RPUSH', READY, lane) end
 end
 local due = overdue(DELAYED, tonumber(ARGV[3]))
 for _, lane in ipairs(due) do

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from keyledger.ledger.delivery_schema import metadata
+from keyledger.ledger.operator_schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 with context.begin_transaction():

@@ -24,7 +24,7 @@ def changed(**parts: Any) -> bytes:
 def opened(*payloads: bytes) -> OpenedLane:
     """A lane with these payloads, under the ids 0, 1, 2 …"""
     commands = [(str(place), payload) for place, payload in enumerate(payloads)]
-    return open_lane(HeldLane("ada", 0, commands, frozenset()))
+    return open_lane(HeldLane("ada", 0, commands, frozenset()), 0)
 
 
 def test_a_lane_opens_to_its_envelopes_in_their_order() -> None:

@@ -2,7 +2,7 @@
 
 The ledger is played by a dictionary with the two rules of the real one: a commit with a fence lower than the
 user's is refused, and a command id takes effect once. Checked all the time: effects are in accept order and
-single, each lane is in exactly one state, and the counters agree with what is there.
+single, each lane is in exactly one state, a parked one in no list, and the counters agree with what is there.
 """
 
 import asyncio
@@ -124,6 +124,14 @@ class Protocol(RuleBasedStateMachine):
             sides.end_delays()
         sides.shard.sweep("sweep", "identity")
 
+    @rule(lane=st.sampled_from(LANES))
+    def park(self, lane: str) -> None:
+        self.side_of(lane).oversight.park(lane, "why")
+
+    @rule(lane=st.sampled_from(LANES))
+    def unpark(self, lane: str) -> None:
+        self.side_of(lane).oversight.unpark(lane)
+
     @rule(claim=claims)
     def renew(self, claim: tuple[LaneSides, str, Claimed]) -> None:
         sides, token, claimed = claim
@@ -142,9 +150,11 @@ class Protocol(RuleBasedStateMachine):
             ready = [lane.decode() for lane in self.client.lrange(f"{prefix}:ready", 0, -1)]
             held = [lane.decode() for lane in self.client.zrange(f"{prefix}:held", 0, -1)]
             delayed = [lane.decode() for lane in self.client.zrange(f"{prefix}:delayed", 0, -1)]
-            listed = ready + held + delayed
-            assert len(listed) == len(set(listed))
+            parked = [lane.decode() for lane in self.client.hkeys(f"{prefix}:parked")]
+            assert not set(parked) & {*ready, *delayed}
             depths = {lane: self.client.llen(f"{prefix}:lane:{lane}") for lane in LANES}
+            listed = ready + held + delayed + [lane for lane in parked if depths[lane] and lane not in held]
+            assert len(listed) == len(set(listed))
             assert set(listed) == {lane for lane, depth in depths.items() if depth}
             assert sorted(held) == sorted(lane.decode() for lane in self.client.hkeys(f"{prefix}:holders"))
             assert sum(depths.values()) == int(self.client.hget(f"{prefix}:counters", "waiting") or 0)
@@ -152,6 +162,8 @@ class Protocol(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """After the last fault everything becomes final, and nothing is left."""
+        for lane in LANES:
+            self.side_of(lane).oversight.unpark(lane)
         for sides in self.sides:
             for lane, id_ in sides.drain_everything():
                 if id_ not in self.effects[lane]:

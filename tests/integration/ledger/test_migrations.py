@@ -6,8 +6,8 @@ import psycopg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from keyledger.ledger.delivery_schema import metadata
 from keyledger.ledger.migrations import current_revision, engine_for, migrate, newest_revision
+from keyledger.ledger.operator_schema import metadata
 
 
 def test_models_and_migrations_agree(database_url: str) -> None:
