@@ -109,7 +109,7 @@ def _reason(waiting: WaitingCommand) -> str:
         return "it is done and about to be recorded here"
     if waiting.is_marked:
         return "it was cancelled, which is recorded when its turn comes"
-    if waiting.lane_state == "delayed":
+    if waiting.lane_state in ("delayed", "parked"):
         return waiting.reason
     if waiting.is_claimed:
         return "it is being processed"

@@ -1,9 +1,9 @@
 -- Describe: lanes as an operator sees them, and the shard's counters. It changes nothing.
--- ARGV: how many lanes of each state at the most, then the lanes to describe instead, if any.
+-- ARGV: how many lanes of each state at the most, then lanes to describe by name.
 -- Result: {now_ms, ready, held, delayed, parked lanes, awake drains, accepts, waiting, bytes,
 --         {lane, state (idle | ready | held | delayed | parked), depth, id at its head, when that was accepted,
 --          holder, deadline_ms, due_ms, parked_ms, reason, attempts, suspect}...}.
--- Lanes come in the order in which they are next: those of each state that have waited longest first.
+-- Named lanes come first, then those of each state that have waited longest.
 local limit = tonumber(ARGV[1])
 local counters = redis.call('HMGET', COUNTERS, 'accepts', 'waiting', 'bytes')
 local now = now_ms()
@@ -24,10 +24,8 @@ local function describe(lane)
     tonumber(since or 0), why or info[1] or '', tonumber(info[2] or 0), tonumber(info[3] or 0)}
 end
 
-if #ARGV > 1 then
-  for i = 2, #ARGV do describe(ARGV[i]) end
-  return result
-end
+for i = 2, #ARGV do describe(ARGV[i]) end
+if limit == 0 then return result end
 for _, lane in ipairs(redis.call('ZRANGE', HELD, 0, limit - 1)) do describe(lane) end
 for _, lane in ipairs(redis.call('LRANGE', READY, 0, limit - 1)) do describe(lane) end
 for _, lane in ipairs(redis.call('ZRANGE', DELAYED, 0, limit - 1)) do describe(lane) end

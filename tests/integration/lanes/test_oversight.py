@@ -101,6 +101,7 @@ def test_an_overview_counts_every_state_and_shows_the_first_lanes_of_each(lanes:
         "held": ("held", 2), "ready": ("ready", 1), "ready2": ("ready", 1), "delayed": ("delayed", 1),
         "parked": ("parked", 1),
     } == found  # fmt: skip
+    assert [] == lanes.oversight.overview(limit=0).lanes
     held = next(lane for lane in seen.lanes if lane.lane == "held")
     assert ("d:7", True) == (held.holder, held.deadline_ms > seen.now_ms)
     assert 0 <= seen.oldest_age_ms < 60_000
