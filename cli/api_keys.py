@@ -8,7 +8,6 @@ from typing import Annotated
 
 import psycopg
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from keyledger.contract.api_key import ApiKey, make_api_key
@@ -17,6 +16,7 @@ from keyledger.ledger.accounts import StoredApiKey, add_api_key, end_api_key, li
 from keyledger.ledger.connections import connect
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="API keys of organisations.")
 
@@ -97,7 +97,7 @@ def list_(
     table = Table("id", "organisation", "label", "state", "created", "expires")
     for row in rows:
         table.add_row(*(str(cell) for cell in row.values()))
-    Console().print(table)
+    print_table(table)
 
 
 def new_key(

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from keyledger.lanes.connections import connect as connect_redis
@@ -15,6 +14,7 @@ from keyledger.worker.event_stream import STREAM, EventStream
 from keyledger.worker.fan_out import FanOut
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="Who the event log is passed on to.")
 
@@ -33,7 +33,7 @@ def list_(is_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     table = Table("name", "position", "events behind", "parked")
     for lag in lags:
         table.add_row(lag.name, str(lag.position), str(lag.behind), str(lag.parked))
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()

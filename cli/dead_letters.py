@@ -16,6 +16,7 @@ from keyledger.ledger.dead_letters import KeptLetter
 
 from .acting import command_id, connected
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: commands that were given up.")
 
@@ -51,7 +52,7 @@ def list_(
         again = letter.retried_status or ""
         died = time_text(letter.died_ms)
         table.add_row(letter.command_id, letter.user_id, letter.command, letter.reason, died, again)
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()

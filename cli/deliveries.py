@@ -20,6 +20,7 @@ from keyledger.ledger.notices import add_test
 from keyledger.ledger.replaying import Replay, add_replay, count_replay, find_replay
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 from .webhook_command import IdArgument, app, owner_of, run
 
 WATCH_S: Final = 0.5
@@ -77,7 +78,7 @@ def deliveries(
         made = _time(row["created_ms"])
         about = row["user_id"]
         table.add_row(row["id"], row["type"], about, row["status"], str(row["attempts"]), made, due)
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()
@@ -99,7 +100,7 @@ def attempts(
         phases = ", ".join(f"{phase} {took:g}" for phase, took in row["phases_ms"].items())
         status = "" if row["status"] is None else str(row["status"])
         table.add_row(_time(row["started_ms"]), status, row["error"] or "", phases, row["excerpt"])
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from keyledger.contract.times import age_text, time_text
@@ -13,6 +12,7 @@ from keyledger.lanes.oversight import LANES_SHOWN, Lane, Overview
 
 from .acting import connected
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="Lanes: the waiting commands of each user.")
 
@@ -55,7 +55,7 @@ def list_(
     table = Table("lane", "state", Column("waiting", justify="right"), "oldest", "why")
     for overview, lane in found:
         table.add_row(lane.lane, lane.state, str(lane.depth), _age(overview, lane), _why(overview, lane))
-    Console().print(table)
+    print_table(table)
     for overview in seen:
         typer.echo(
             f"Shard {overview.shard}: {overview.ready} ready, {overview.held} held, "
@@ -92,7 +92,7 @@ def show(lane: LaneArgument, is_json: JsonOption = False, data: DataOption = DEF
         table.add_row(
             str(place), command.id, command.command, command.caller, time_text(command.accepted_ms), mark
         )
-    Console().print(table)
+    print_table(table)
     if found.depth > len(commands):
         typer.echo(f"{found.depth - len(commands)} more wait behind them.")
 

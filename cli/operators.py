@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from keyledger.contract.password import SALT_BYTES, check_password, password_digest
@@ -17,6 +16,7 @@ from keyledger.ledger.connections import connect
 
 from .acting import account
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="Operators: logins for the console, and what was done.")
 
@@ -79,7 +79,7 @@ def list_(is_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     table = Table("name", "since (UTC)", "locked for")
     for one in found:
         table.add_row(one.name, time_text(one.created_ms), age_text(one.locked_ms) if one.locked_ms else "")
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()
@@ -105,7 +105,7 @@ def trail(
         detail = ", ".join(f"{name} {value}" for name, value in action.detail.items())
         at = time_text(action.time_ms)
         table.add_row(str(action.number), at, action.operator, action.action, action.subject, detail)
-    Console().print(table)
+    print_table(table)
 
 
 def _asked() -> str:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from keyledger.contract.text import check_identifier, check_plain
@@ -13,6 +12,7 @@ from keyledger.ledger.accounts import add_organisation, list_organisations
 from keyledger.ledger.connections import connect
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="Organisations that may issue keys.")
 
@@ -54,4 +54,4 @@ def list_(is_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
     table = Table("id", "name", "commands a second")
     for organisation in found:
         table.add_row(organisation.id, organisation.name, str(organisation.rate_per_s or "setting"))
-    Console().print(table)
+    print_table(table)

@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 from psycopg.errors import ForeignKeyViolation
 from pydantic import BaseModel
-from rich.console import Console
 from rich.table import Column, Table
 
 from keyledger.contract.endpoint_url import parse_endpoint_url
@@ -22,6 +21,7 @@ from keyledger.ledger.endpoints import StoredEndpoint
 from keyledger.ledger.sealing import Sealing
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import print_table
 from .webhook_command import IdArgument, app, owner_of, run
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -96,7 +96,7 @@ def list_(
             status,
             stored.description,
         )
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()
