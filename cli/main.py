@@ -42,6 +42,7 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(processes.producer)
 app.command()(processes.worker)
+app.command()(processes.deliverer)
 app.command()(migrate.migrate)
 app.command()(audit.audit)
 app.add_typer(organisations.app, name="org")

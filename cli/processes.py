@@ -1,4 +1,4 @@
-"""`keyledger worker` and `keyledger producer`: one process each, set up by `KEYLEDGER_*` alone."""
+"""`keyledger producer`, `worker`, `deliverer`: one process each, set up by `KEYLEDGER_*` alone."""
 
 from keyledger.contract.settings import Settings
 
@@ -9,6 +9,16 @@ def worker() -> None:
     Example: KEYLEDGER_REDIS_URL=redis://… KEYLEDGER_DATABASE_URL=postgresql://… keyledger worker
     """
     from keyledger.worker.process import run
+
+    run(Settings())
+
+
+def deliverer() -> None:
+    """Run one deliverer in the foreground: what follows a commit, for workers that leave it to others.
+
+    Example: KEYLEDGER_WEBHOOK_SECRET_KEY=… keyledger deliverer
+    """
+    from keyledger.worker.deliverer_process import run
 
     run(Settings())
 

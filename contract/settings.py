@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     worker_threads: int = Field(
         0, ge=0, description="Drains of one worker process; 0: as many as its shards allow"
     )
+    worker_delivers: bool = Field(
+        True, description="Workers pass events on and deliver, too; false where `keyledger deliverer` runs"
+    )
     sweep_interval_s: float = Field(0.5, gt=0, le=60)
 
     event_source: str = Field("keyledger", description="`source` of all CloudEvents, a URI reference")
@@ -97,6 +100,18 @@ class Settings(BaseSettings):
         2_592_000, gt=0, description="What is held for an endpoint that stays disabled is kept so long"
     )
     webhook_attempts_at_once: PositiveInt = Field(128, description="Of one worker process")
+
+    metrics_host: str = Field("127.0.0.1", description="Where /metrics listens")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of /metrics; by default 9464 for a producer, 9465 for a worker, 9466 for a "
+        "deliverer; 0: none",
+    )
+    metrics_name_endpoints: bool = Field(
+        False, description="Delivery attempts by endpoint, the first hundred of a process"
+    )
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

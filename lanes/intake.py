@@ -85,7 +85,10 @@ class Intake:
         shard: int,
         limits: IntakeLimits,
         wake: Callable[[int], None],
+        flushed: Callable[[int, float], None] = lambda _commands, _took_s: None,
     ) -> None:
+        """`flushed` is told of every round trip: how many commands, and how long it took in seconds."""
+        self._flushed = flushed
         self._shard = shard
         self._keys = [prefix(shard)]
         self._limits = limits
@@ -112,8 +115,10 @@ class Intake:
             self._flush = None
 
     async def _flush_batch(self, batch: list[tuple[Submission, asyncio.Future[Verdict]]]) -> None:
+        began_s = time.monotonic()
         try:
             verdicts = await self._send([submission for submission, _ in batch])
+            self._flushed(len(batch), time.monotonic() - began_s)
         except OutOfMemoryError:
             verdicts = [Verdict("full")] * len(batch)
         except RedisError as error:

@@ -43,10 +43,15 @@ UPDATE consumers SET position = %s, parked = parked + 1 WHERE name = %s
 _RESET: Final = """
 UPDATE consumers SET position = %(position)s, starts_after = %(position)s WHERE name = %(name)s
 """
-_LAG: Final = """
+BEHIND_MAX: Final = 10_000
+"""Events are counted up to here: more is as bad."""
+
+_LAG: Final = f"""
 SELECT c.name, c.position, c.moved_ms, c.parked,
-       (SELECT count(*) FROM events e WHERE e.position > c.position) AS behind,
-       (SELECT min(time_ms) FROM events e WHERE e.position > c.position) AS oldest_ms
+       (SELECT count(*) FROM (SELECT FROM events e WHERE e.position > c.position
+                              LIMIT {BEHIND_MAX}) b) AS behind,
+       coalesce((SELECT greatest(0, {NOW_MS} - time_ms) FROM events e WHERE e.position > c.position
+                 ORDER BY e.position LIMIT 1), 0) AS age_ms
 FROM consumers c ORDER BY c.name
 """
 _AFTER: Final = """
@@ -117,7 +122,9 @@ class Lag:
     moved_ms: int
     parked: int
     behind: int
-    oldest_ms: int | None
+    """Counted up to `BEHIND_MAX`."""
+    age_ms: int
+    """Of the oldest event that it has not been passed."""
 
 
 def newest_position(connection: psycopg.Connection) -> int:

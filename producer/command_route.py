@@ -11,7 +11,7 @@ from typing import Any, Final
 from keyledger.contract.actors import Actor
 from keyledger.contract.commands import SERVER_ONLY_MEMBER, Command, CreateUser, fields_of, parse_command
 from keyledger.contract.envelope import Callback, Envelope
-from keyledger.contract.errors import Detail, InvalidRequest, MethodNotAllowed
+from keyledger.contract.errors import Detail, InvalidRequest, MethodNotAllowed, Problem
 from keyledger.contract.identity import fingerprint, keyed_command_id, new_id
 from keyledger.contract.settings import Settings
 from keyledger.contract.strict_json import parse_json
@@ -19,6 +19,7 @@ from keyledger.lanes.intake import Rate
 
 from .callbacks import Callbacks
 from .credentials import Authenticator, OrganisationDirectory, check_command
+from .metrics import ProducerMetrics
 from .preferences import Preferences, parse_idempotency_key, parse_prefer
 from .submitting import Submitted, Submitting
 from .wire import Answered, Receive, Scope, identifier_in_path, json_answer, read_json_body
@@ -36,17 +37,33 @@ class CommandRoute:
         organisations: OrganisationDirectory,
         callbacks: Callbacks,
         submitting: Submitting,
+        metrics: ProducerMetrics,
     ) -> None:
         self._settings = settings
         self._authenticator = authenticator
         self._organisations = organisations
         self._callbacks = callbacks
         self._submitting = submitting
+        self._metrics = metrics
 
     async def answer(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, segment: str, name: str
     ) -> Answered:
         """The answer to one command; raises a Problem for everything that is refused."""
+        began_s = time.monotonic()
+        try:
+            answered = await self._answer(scope, headers, receive, segment, name)
+        except Problem as problem:
+            self._metrics.answers.add(str(problem.code))
+            raise
+        self._metrics.answers.add(str(answered.status))
+        if answered.status != ACCEPTED:
+            self._metrics.answer_duration.observe(time.monotonic() - began_s)
+        return answered
+
+    async def _answer(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, segment: str, name: str
+    ) -> Answered:
         if scope["method"] != "POST":
             raise MethodNotAllowed(headers={"Allow": "POST"})
         actor = await self._authenticator.actor(headers)

@@ -25,6 +25,7 @@ from granian.server.embed import Server
 
 from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
+from keyledger.contract.metrics import serve_metrics
 from keyledger.contract.settings import MissingSetting, Settings
 from keyledger.contract.wakeups import celery_settings, wakeup
 from keyledger.lanes.connections import connect_async
@@ -44,6 +45,7 @@ from .credentials import Authenticator, OrganisationDirectory
 from .credentials.api_keys import ApiKeys
 from .credentials.tokens import Tokens
 from .delivery_routes import DeliveryRoutes
+from .metrics import ProducerMetrics
 from .published import published_files
 from .read_routes import ReadRoutes
 from .readiness import Readiness
@@ -57,6 +59,7 @@ from .wire import Answered
 
 BACKLOG: Final = 2048
 CONCURRENT_MAX: Final = 20_000
+METRICS_PORT: Final = 9464
 LINGER_S: Final = 0.2
 """Between answering the waiters and closing the listener."""
 
@@ -99,6 +102,7 @@ class Producer:
         self.pool = open_pool(settings.database_url, application="keyledger-producer")
         self.redis = connect_async(settings.redis_url, name="keyledger-producer")
         self.waker = Waker(settings.broker_url or settings.redis_url)
+        self.metrics = ProducerMetrics()
         self.recorded = RecordedLookup(self.pool)
         self.replies = Replies(
             connect_async(settings.redis_url, name="keyledger-replies"), self._look_up_waiting
@@ -109,11 +113,12 @@ class Producer:
         )
         shards = range(settings.lanes_shards)
         self.submitting = Submitting(
-            [Intake(self.redis, shard, limits, self.waker.wake) for shard in shards],
+            [Intake(self.redis, shard, limits, self.waker.wake, self.metrics.note_flush) for shard in shards],
             self.replies,
             self.recorded,
             Failpoints(settings.failpoints, test_mode=settings.test_mode),
             lambda: self.readiness.is_full,
+            self.metrics,
         )
         authenticator = Authenticator(
             Tokens(settings.jwt_issuers, time.monotonic),
@@ -123,7 +128,9 @@ class Producer:
         callbacks = Callbacks(self.pool, allows_private=settings.webhook_allows_private, clock=time.monotonic)
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
         self.application = Application(
-            CommandRoute(settings, authenticator, self.organisations, callbacks, self.submitting),
+            CommandRoute(
+                settings, authenticator, self.organisations, callbacks, self.submitting, self.metrics
+            ),
             ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes()
             | self._webhook_routes(authenticator),
             files,
@@ -163,6 +170,7 @@ class Producer:
     async def serve(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         async with self.running():
+            serve_metrics(self.metrics, self.settings, METRICS_PORT)
             await self._serve()
 
     async def _serve(self) -> None:

@@ -19,6 +19,7 @@ from keyledger.lanes.shards import shard_of
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recorded import RecordedCommand
 
+from .metrics import ProducerMetrics
 from .preferences import Preferences
 from .recorded_lookup import RecordedLookup
 
@@ -44,12 +45,14 @@ class Submitting:
         recorded: RecordedLookup,
         failpoints: Failpoints,
         is_refusing: Callable[[], bool],
+        metrics: ProducerMetrics,
     ) -> None:
         self._intakes = intakes
         self._replies = replies
         self._recorded = recorded
         self._failpoints = failpoints
         self._is_refusing = is_refusing
+        self._metrics = metrics
         self._is_stopping = False
 
     def stop_waiting(self) -> None:
@@ -68,6 +71,7 @@ class Submitting:
         if is_keyed:
             recorded = await self._recorded.find(envelope.id)
             if recorded is not None:
+                self._metrics.replayed.add()
                 return Submitted(replayed_answer(recorded, envelope.fingerprint), is_replayed=True)
         if self._is_refusing():
             raise Unavailable("The lanes are full; retry later", retry_after_s=FULL_RETRY_AFTER_S)
@@ -114,7 +118,9 @@ class Submitting:
                 verdict = await intake.accept(submission)
             except AcceptUnknown:
                 verdict = Verdict("unknown")
+                self._metrics.unknown.add()
             if verdict.state not in ("unknown", "late"):
+                self._count(submission.label, verdict)
                 return _checked(verdict), tries == 1 and verdict.state != "accepted"
             if loop.time() >= ends_at_s or self._is_stopping:
                 raise Unavailable(
@@ -125,6 +131,14 @@ class Submitting:
                 )
             if verdict.state == "unknown":
                 await asyncio.sleep(random.uniform(*RETRY_DELAY_S))
+
+    def _count(self, command: str, verdict: Verdict) -> None:
+        if verdict.state == "accepted":
+            self._metrics.accepted.add(command)
+        elif verdict.state in ("known", "finished"):
+            self._metrics.replayed.add()
+        else:
+            self._metrics.refused.add(verdict.state)
 
 
 def _checked(verdict: Verdict) -> Verdict:

@@ -61,6 +61,13 @@ class Attempt:
     def is_success(self) -> bool:
         return self.error is None and self.status is not None and 200 <= self.status < 300
 
+    @property
+    def outcome(self) -> str:
+        """In a word: `delivered`, a class of statuses such as `5xx`, or the kind of error."""
+        if self.is_success:
+            return "delivered"
+        return self.error or f"{(self.status or 0) // 100}xx"
+
 
 class Attempting:
     """Makes attempts; keeps connections alive between them, for seconds only."""

@@ -24,6 +24,7 @@ from .event_bus import EventBus
 from .event_stream import EventStream
 from .fan_out import FanOut
 from .housekeeping import Housekeeper
+from .metrics import WorkerMetrics
 from .relaying import Consumer, Relay
 from .sending import DelivererParts
 
@@ -42,7 +43,9 @@ class Completion:
         client: "redis.Redis",
         stopping: threading.Event,
         failpoints: Failpoints,
+        metrics: WorkerMetrics,
     ) -> None:
+        self._metrics = metrics
         self._settings = settings
         self._stopping = stopping
         self._failpoints = failpoints
@@ -100,6 +103,7 @@ class Completion:
                 int(settings.webhook_timeout_s * 2_000),
                 self._stopping,
                 self._failpoints,
+                self._metrics,
             )
         )
 
@@ -130,4 +134,5 @@ class Completion:
             ),
             stopping=self._stopping,
             wake=self.deliverer.wake if self.deliverer is not None else lambda: None,
+            observed=self._metrics.note_ledger,
         )

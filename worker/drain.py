@@ -23,6 +23,7 @@ from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
 
 from .claimed import open_lane
+from .metrics import WorkerMetrics
 from .processing import Batch, LeaseLost, Processing, jittered
 
 FAILED_DELAY_MS = 200
@@ -40,6 +41,7 @@ class DrainParts:
     committed: Callable[[], None]
     stopping: threading.Event
     failpoints: Failpoints
+    metrics: WorkerMetrics
 
 
 class Drain:
@@ -85,7 +87,7 @@ class Drain:
 
     def _process(self, claimed: Claimed, fence: int) -> int:
         began_s = time.monotonic()
-        failpoints = self._parts.failpoints
+        failpoints, metrics = self._parts.failpoints, self._parts.metrics
         lanes = [open_lane(held, claimed.now_ms) for held in claimed.lanes]
         finished = [
             Finished(
@@ -100,8 +102,11 @@ class Drain:
                 self._parts.settings.retry_delays_s,
                 self._keep_lease,
                 lambda: failpoints.hit("deciding"),
+                metrics,
             )
-            finished = processing.process(Batch(fence, lanes))
+            batch = Batch(fence, lanes)
+            finished = processing.process(batch)
+            metrics.note_batch(batch, claimed.now_ms)
             failpoints.hit("after-commit")
             self._parts.committed()
         except LeaseLost:
@@ -110,6 +115,7 @@ class Drain:
         finally:
             lost = self._shard.finish(self._token, finished)
             failpoints.hit("after-finish")
+        metrics.leases_lost.add(times=len(lost))
         commands = sum(len(lane.answers) for lane in finished)
         log.info(
             "batch",

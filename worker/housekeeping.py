@@ -1,8 +1,8 @@
 """The housekeeper: a thread of every worker for what nobody waits for.
 
 Guarantee: what was asked to be replayed is worked off, and what is kept for a time only is deleted, in small
-transactions, by whichever worker comes first; one that dies leaves it to the others. It does not promise
-when.
+transactions, by whichever worker comes first; one that dies leaves it to the others. It looks at the ledger
+for the metrics, too. It does not promise when.
 """
 
 import threading
@@ -14,11 +14,13 @@ import psycopg
 import structlog
 
 from keyledger.ledger.errors import LedgerError
+from keyledger.ledger.observing import Observed, observe
 from keyledger.ledger.pruning import Retention, prune
 from keyledger.ledger.replaying import advance_replay
 
 LOOK_S: Final = 1.0
 PRUNE_EACH_S: Final = 60.0
+OBSERVE_EACH_S: Final = 5.0
 CHUNKS_AT_ONCE: Final = 20
 """Then it looks around again."""
 
@@ -35,13 +37,15 @@ class Housekeeper(threading.Thread):
         *,
         stopping: threading.Event,
         wake: Callable[[], None],
+        observed: Callable[[Observed], None],
     ) -> None:
         super().__init__(name="housekeeper", daemon=True)
         self._connect = connect
         self._retention = retention
         self._stopping = stopping
         self._wake = wake
-        self._prunes_at_s = 0.0
+        self._observed = observed
+        self._prunes_at_s = self._observes_at_s = 0.0
         self._connection: psycopg.Connection | None = None
 
     def run(self) -> None:
@@ -60,6 +64,9 @@ class Housekeeper(threading.Thread):
         connection = self._connected()
         if self._repeat(lambda: advance_replay(connection)):
             self._wake()
+        if time.monotonic() >= self._observes_at_s:
+            self._observed(observe(connection))
+            self._observes_at_s = time.monotonic() + OBSERVE_EACH_S
         if time.monotonic() >= self._prunes_at_s:
             pruned = self._repeat(lambda: prune(connection, self._retention))
             if pruned:

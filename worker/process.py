@@ -6,7 +6,7 @@ when they have.
 
 import os
 import threading
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from celery import Celery, bootsteps, signals
@@ -15,10 +15,12 @@ from redis.exceptions import RedisError
 from keyledger.contract.identity import new_id
 from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
+from keyledger.contract.metrics import serve_metrics
 from keyledger.contract.settings import Settings
 from keyledger.contract.wakeups import DRAIN_QUEUE, DRAIN_TASK, celery_settings, wakeup
 from keyledger.lanes.connections import connect, connect_listener
 from keyledger.lanes.holding import BatchLimits, Shard
+from keyledger.lanes.oversight import Oversight
 from keyledger.ledger.connections import connect as connect_ledger
 from keyledger.ledger.connections import connect_writer
 from keyledger.ledger.errors import LedgerError
@@ -26,9 +28,13 @@ from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
 from keyledger.ledger.shards import Report, check_shards, note_report
 
+from .commit_bell import Ringing
 from .completion import Completion
 from .drain import Drain, DrainParts, RecorderPool
+from .metrics import WorkerMetrics
 from .sweeping import Sweeper
+
+METRICS_PORT: Final = 9465
 
 log = structlog.get_logger()
 
@@ -43,7 +49,12 @@ class Worker:
         self.stopping = threading.Event()
         failpoints = Failpoints(settings.failpoints, test_mode=settings.test_mode)
         self.redis = connect(settings.redis_url, name="keyledger-worker")
-        self.completion = Completion(settings, self.redis, self.stopping, failpoints)
+        self.metrics = WorkerMetrics(names_endpoints=settings.metrics_name_endpoints)
+        self.completion = (
+            Completion(settings, self.redis, self.stopping, failpoints, self.metrics)
+            if settings.worker_delivers
+            else Ringing(self.redis, self.stopping)
+        )
         self.parts = DrainParts(
             settings,
             connect_listener(settings.redis_url, name="keyledger-bell"),
@@ -51,6 +62,7 @@ class Worker:
             self.completion.tell,
             self.stopping,
             failpoints,
+            self.metrics,
         )
         limits = BatchLimits(
             lanes=settings.drain_lanes,
@@ -72,6 +84,8 @@ class Worker:
             wake=self.wake,
             drain=self.drain,
             report=self._report,
+            oversights=[Oversight(self.redis, shard.number) for shard in self.shards],
+            metrics=self.metrics,
         )
         self._report_connection: Any = None
 
@@ -147,13 +161,14 @@ def run(settings: Settings) -> None:
     with connect_ledger(settings.database_url, application="keyledger-worker") as connection:
         check_shards(connection, settings.lanes_shards)
     worker = build(settings)
-    if worker.completion.deliverer is None:
+    if settings.worker_delivers and not settings.webhook_secret_key.get_secret_value():
         log.warning("webhooks are not sent: set KEYLEDGER_WEBHOOK_SECRET_KEY, the same as for producers")
 
     def on_shutting_down(**_: object) -> None:
         worker.stop()
 
     signals.worker_shutting_down.connect(on_shutting_down, weak=False)
+    serve_metrics(worker.metrics, settings, METRICS_PORT)
     threads = settings.worker_threads or settings.drains_max * settings.lanes_shards
     worker.celery.Worker(
         pool="threads",

@@ -6,6 +6,7 @@ fault, an unreachable ledger above all, is never counted against a command.
 """
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,7 @@ from keyledger.ledger.recording import Recorder
 
 from .claimed import NOT_UNDERSTOOD_REASON, OpenedLane
 from .decisions import cancellation, decide, failure
+from .metrics import WorkerMetrics
 
 RACES_MAX = 5
 NOT_UNDERSTOOD_DELAY_MS = 1_000
@@ -55,11 +57,13 @@ class Processing:
         retry_delays_s: Sequence[float],
         keep_lease: Callable[[], None],
         deciding: Callable[[], None],
+        metrics: WorkerMetrics,
     ) -> None:
         self._recorder = recorder
         self._retry_delays_s = retry_delays_s
         self._keep_lease = keep_lease
         self._deciding = deciding
+        self._metrics = metrics
 
     def process(self, batch: Batch) -> list[Finished]:
         """Record what can be recorded; says for every lane what becomes of it."""
@@ -137,11 +141,19 @@ class Processing:
         for race in range(RACES_MAX):
             self._keep_lease()
             try:
-                return self._recorder.record(lanes, fence, decide_one)
+                return self._recorded(lanes, fence, decide_one)
             except LedgerRaced:
                 if race == RACES_MAX - 1:
                     raise
         raise AssertionError("unreachable")
+
+    def _recorded(
+        self, lanes: list[LaneBatch], fence: int, decide_one: Callable[[UserState, Envelope, int], Outcome]
+    ) -> list[LaneRecord]:
+        began_s = time.monotonic()
+        records = self._recorder.record(lanes, fence, decide_one)
+        self._metrics.commit.observe(time.monotonic() - began_s)
+        return records
 
     def _bury(self, batch: Batch, lane: OpenedLane, reason: str) -> None:
         """Record the lane's first command as failed, with all that is needed to send it again."""

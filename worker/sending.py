@@ -28,6 +28,7 @@ from keyledger.ledger.sealing import CannotUnseal
 from .attempting import Attempt, Attempting
 from .composing import Composing
 from .delivery_rules import Schedule, follow, health_after, tells_of_endpoint
+from .metrics import WorkerMetrics
 
 SHARE_FIRST: Final = 8.0
 SHARE_MAX: Final = 32.0
@@ -49,6 +50,7 @@ class DelivererParts:
     lease_ms: int
     stopping: threading.Event
     failpoints: Failpoints
+    metrics: WorkerMetrics
 
 
 class Sending:
@@ -125,7 +127,9 @@ class Sending:
 
     async def _send(self, endpoint: DueEndpoint, delivery: Delivery) -> None:
         try:
+            began_s = time.monotonic()
             attempt = await self._attempt(endpoint, delivery)
+            self._parts.metrics.note_attempt(endpoint.id, attempt.outcome, time.monotonic() - began_s)
             self._done.append((endpoint, delivery, attempt))
             self._adjust(endpoint.id, attempt)
         finally:

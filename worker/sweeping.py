@@ -15,11 +15,16 @@ import redis
 import structlog
 
 from keyledger.lanes.holding import Shard, Swept
+from keyledger.lanes.oversight import Oversight
 from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.shards import Report
 
+from .metrics import WorkerMetrics
+
 REPORT_INTERVAL_S: Final = 1.0
 UNANSWERED_S: Final = 1.0
+LANES_LOOKED_AT: Final = 10
+"""Of each state, for the age of the oldest command."""
 
 log = structlog.get_logger()
 
@@ -36,6 +41,8 @@ class Sweeper(threading.Thread):
         wake: Callable[[int], None],
         drain: Callable[[int], int],
         report: Callable[[Report], None],
+        oversights: list[Oversight],
+        metrics: WorkerMetrics,
     ) -> None:
         super().__init__(name="sweep", daemon=True)
         self._shards = shards
@@ -44,6 +51,8 @@ class Sweeper(threading.Thread):
         self._wake = wake
         self._drain = drain
         self._report = report
+        self._oversights = oversights
+        self._metrics = metrics
         self._asked_at_s: dict[int, float] = {}
         self._reported_at_s: dict[int, float] = {}
 
@@ -60,6 +69,7 @@ class Sweeper(threading.Thread):
     def _sweep(self, shard: Shard) -> None:
         swept = shard.sweep(f"sweep-{secrets.token_hex(6)}", secrets.token_hex(16))
         if swept.ended_leases:
+            self._metrics.leases_ended.add(times=swept.ended_leases)
             log.warning("leases ended without being given back", shard=shard.number, lanes=swept.ended_leases)
         if swept.is_wakeup_due:
             self._ask(shard)
@@ -83,6 +93,7 @@ class Sweeper(threading.Thread):
         if now_s - self._reported_at_s.get(shard.number, -REPORT_INTERVAL_S) < REPORT_INTERVAL_S:
             return
         self._reported_at_s[shard.number] = now_s
+        self._metrics.note_shard(self._oversights[shard.number].overview(LANES_LOOKED_AT))
         self._report(
             Report(shard.number, swept.identity, swept.accepts, swept.waiting_commands, swept.now_ms)
         )

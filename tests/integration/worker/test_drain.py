@@ -165,6 +165,8 @@ def test_work_is_done_even_if_every_wake_up_is_lost(
         wake=lambda _: None,
         drain=worker.drain,
         report=lambda _: None,
+        oversights=[lanes.oversight],
+        metrics=worker.metrics,
     )
     accept(lanes, create("ada"))
     sweeper.start()
