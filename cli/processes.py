@@ -1,4 +1,4 @@
-"""`keyledger producer`, `worker`, `deliverer`: one process each, set up by `KEYLEDGER_*` alone."""
+"""`keyledger producer`, `worker`, `deliverer`, `flower`: one process each, set up by `KEYLEDGER_*` alone."""
 
 from keyledger.contract.settings import Settings
 
@@ -19,6 +19,16 @@ def deliverer() -> None:
     Example: KEYLEDGER_WEBHOOK_SECRET_KEY=… keyledger deliverer
     """
     from keyledger.worker.deliverer_process import run
+
+    run(Settings())
+
+
+def flower() -> None:
+    """Run Flower in the foreground, for operators: http://127.0.0.1:5555, with a password.
+
+    Example: KEYLEDGER_FLOWER_PASSWORD=… keyledger flower
+    """
+    from .flower import run
 
     run(Settings())
 

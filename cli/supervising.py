@@ -22,8 +22,12 @@ LOOK_EVERY_S: Final = 0.2
 class Supervised:
     """One process of ours (`keyledger <name>`) with its settings."""
 
-    def __init__(self, name: str, env: dict[str, str], log: Path, stop_timeout_s: float) -> None:
+    def __init__(
+        self, name: str, env: dict[str, str], log: Path, stop_timeout_s: float, *, is_vital: bool = True
+    ) -> None:
         self.name = name
+        self._is_vital = is_vital
+        self._is_given_up = False
         self._env = {**os.environ, **env}
         self._log = log
         self._stop_timeout_s = stop_timeout_s
@@ -31,13 +35,18 @@ class Supervised:
         self.process = self._started()
 
     def look(self, say: Callable[[str], None]) -> None:
-        """Start it again if it has died; EmbeddedError when that does not help."""
-        if self.process.exit_code is None:
+        """Start it again if it has died. EmbeddedError when that does not help, if it is vital."""
+        if self.process.exit_code is None or self._is_given_up:
             return
         now_s = time.monotonic()
         self._restarted_at_s = [at for at in self._restarted_at_s if now_s - at < RESTARTS_WITHIN_S]
         if len(self._restarted_at_s) >= RESTARTS_MAX:
-            raise EmbeddedError(f"The {self.name} keeps ending: {self.process.last_words()}")
+            text = f"The {self.name} keeps ending: {self.process.last_words()}"
+            if self._is_vital:
+                raise EmbeddedError(text)
+            self._is_given_up = True
+            say(text)
+            return
         self._restarted_at_s.append(now_s)
         say(f"the {self.name} ended with {self.process.exit_code}; starting it again")
         self.process = self._started()

@@ -1,6 +1,6 @@
 """`keyledger up`: the whole service on this machine, by one command.
 
-It ends everything it started, in order: producer, worker, servers. With servers of your own in the
+It ends everything it started, in order: Flower, producer, worker, servers. With servers of your own in the
 environment it starts only producer and worker, and makes no demo data and no development issuer.
 """
 
@@ -31,11 +31,13 @@ from .configured import (
 from .demo import Demo, make_demo
 from .development import make_certificate, make_issuer, utc_now
 from .embedded import DataFolder, start_servers
+from .flower import flower_password, flower_settings
 from .migrate import bring_up_to_date
 from .supervising import Supervised, watch
 
 PRODUCER_STOP_S: Final = 1.2
 WORKER_STOP_S: Final = 1.5
+FLOWER_STOP_S: Final = 1.0
 READY_TIMEOUT_S: Final = 60.0
 HOST: Final = "127.0.0.1"
 
@@ -45,6 +47,8 @@ console = Console(stderr=True, highlight=False)
 def up(
     data: DataOption = DEFAULT_DATA,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API listens.")] = 8080,
+    flower_port: Annotated[int, typer.Option(min=1, max=65535, help="Where Flower listens.")] = 5555,
+    has_flower: Annotated[bool, typer.Option("--flower/--no-flower", help="Start Flower, too.")] = True,
     is_fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data in the folder first.")] = False,
     is_once: Annotated[bool, typer.Option("--once", help="Stop when it has shown that it works.")] = False,
     has_tls: Annotated[bool, typer.Option("--tls", help="Serve https, self-made certificate.")] = False,
@@ -60,8 +64,11 @@ def up(
     """
     began_s = time.monotonic()
     has_servers = has_own_servers()
+    has_flower = has_flower and not is_once
     with _stoppable() as stopping, DataFolder.opened(data, is_fresh=is_fresh) as folder:
-        _check_port(port)
+        _check_port(port, "--port")
+        if has_flower:
+            _check_port(flower_port, "--flower-port or leave Flower out with --no-flower")
         with contextlib.ExitStack() as stack:
             if has_servers:
                 settings, env = _external(is_migrating), {}
@@ -72,12 +79,14 @@ def up(
             if has_tls:
                 certificate, key = make_certificate(folder, utc_now())
                 env |= {"KEYLEDGER_TLS_CERTIFICATE": str(certificate), "KEYLEDGER_TLS_KEY": str(key)}
-            processes = _start_processes(folder, env, stack)
+            env |= flower_settings(folder, HOST, flower_port)
+            processes = _start_processes(folder, env, stack, has_flower=has_flower)
             stack.callback(stopping.event.set)
             url = f"{'https' if has_tls else 'http'}://{HOST}:{port}"
             _wait_until_ready(url, processes)
             demo = None if has_servers else make_demo(folder, settings, url)
-            _tell(url, folder, demo, time.monotonic() - began_s)
+            flower = f"http://{HOST}:{flower_port}" if has_flower else None
+            _tell(url, flower, folder, demo, time.monotonic() - began_s)
             if not is_once:
                 stopping.is_watched = True
                 watch(processes, stopping.event, _say)
@@ -124,14 +133,14 @@ def _say(text: str) -> None:
     console.print(f"[dim]·[/dim] {text}", soft_wrap=True)
 
 
-def _check_port(port: int) -> None:
+def _check_port(port: int, option: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
             raise CommandError(
-                f"Port {port} cannot be used ({error.strerror}): choose another with --port, "
+                f"Port {port} cannot be used ({error.strerror}): choose another with {option}, "
                 "or stop what listens there"
             ) from error
 
@@ -180,13 +189,17 @@ def _external(is_migrating: bool) -> Settings:
 
 
 def _start_processes(
-    folder: DataFolder, env: dict[str, str], stack: contextlib.ExitStack
+    folder: DataFolder, env: dict[str, str], stack: contextlib.ExitStack, *, has_flower: bool
 ) -> list[Supervised]:
-    """The worker, then the producer; stopped the other way round."""
+    """The worker, then the producer, Flower last, which nothing waits for; stopped the other way round."""
     processes = []
-    for name, stop_timeout_s in (("worker", WORKER_STOP_S), ("producer", PRODUCER_STOP_S)):
-        _say(f"starting the {name}")
-        process = Supervised(name, env, folder.folder("log") / f"{name}.log", stop_timeout_s)
+    named = [("worker", WORKER_STOP_S), ("producer", PRODUCER_STOP_S)]
+    if has_flower:
+        named.append(("flower", FLOWER_STOP_S))
+    for name, stop_timeout_s in named:
+        _say(f"starting the {name}" if name != "flower" else "starting Flower")
+        log = folder.folder("log") / f"{name}.log"
+        process = Supervised(name, env, log, stop_timeout_s, is_vital=name != "flower")
         stack.callback(process.stop)
         processes.append(process)
     return processes
@@ -222,9 +235,12 @@ def _wait_until_ready(url: str, processes: list[Supervised]) -> None:
             time.sleep(0.05)
 
 
-def _tell(url: str, folder: DataFolder, demo: Demo | None, took_s: float) -> None:
+def _tell(url: str, flower: str | None, folder: DataFolder, demo: Demo | None, took_s: float) -> None:
     console.print(f"[green]✓[/green] keyledger is ready at [bold]{url}[/bold] after {took_s:.1f} s")
     console.print(f"  reference: {url}/docs   logs: {folder.path / 'log'}   stop: Ctrl-C", soft_wrap=True)
+    if flower is not None:
+        password = flower_password(folder)
+        console.print(f"  Flower: {flower}   user: operator   password: {password}", soft_wrap=True)
     if demo is None:
         return
     console.print(f"  user example_string was given key number [bold]{demo.number}[/bold]")

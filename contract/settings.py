@@ -101,6 +101,17 @@ class Settings(BaseSettings):
     )
     webhook_attempts_at_once: PositiveInt = Field(128, description="Of one worker process")
 
+    flower_host: str = Field("127.0.0.1", description="Where Flower listens; its /metrics has no password")
+    flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower")
+    flower_user: str = Field("operator", pattern="^[^:,]+$", description="Login of Flower")
+    flower_password: SecretStr = Field(SecretStr(""), description="Password of Flower; it has no default")
+    flower_state: str | None = Field(
+        None, description="File in which Flower keeps what it has seen, each minute and when it stops"
+    )
+    flower_commands_per_s: int = Field(
+        200, ge=0, description="Commands a second that a worker shows; rejections and failures always"
+    )
+
     metrics_host: str = Field("127.0.0.1", description="Where /metrics listens")
     metrics_port: int | None = Field(
         None,

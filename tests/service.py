@@ -96,11 +96,23 @@ def clean_environment() -> dict[str, str]:
 @contextmanager
 def running_service(data: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[Service]:
     """`keyledger up` on a free port; ended with SIGINT, and its data deleted."""
-    port = free_port()
+    port, flower_port = free_port(), free_port()
     (data / "demo.json").unlink(missing_ok=True)
     with (data.parent / f"{data.name}.output").open("w+") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "keyledger", "up", "--data", str(data), "--port", str(port), *options],
+            [
+                sys.executable,
+                "-m",
+                "keyledger",
+                "up",
+                "--data",
+                str(data),
+                "--port",
+                str(port),
+                "--flower-port",
+                str(flower_port),
+                *options,
+            ],
             env={**clean_environment(), **(env or {})},
             stdout=output,
             stderr=subprocess.STDOUT,

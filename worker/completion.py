@@ -27,6 +27,7 @@ from .housekeeping import Housekeeper
 from .metrics import WorkerMetrics
 from .relaying import Consumer, Relay
 from .sending import DelivererParts
+from .task_events import TaskEvents
 
 DELIVERER_STOP_S: Final = 1.0
 """What it is given to end what it sends, and to give its lanes back."""
@@ -44,8 +45,10 @@ class Completion:
         stopping: threading.Event,
         failpoints: Failpoints,
         metrics: WorkerMetrics,
+        task_events: TaskEvents,
     ) -> None:
         self._metrics = metrics
+        self._task_events = task_events
         self._settings = settings
         self._stopping = stopping
         self._failpoints = failpoints
@@ -104,6 +107,7 @@ class Completion:
                 self._stopping,
                 self._failpoints,
                 self._metrics,
+                self._task_events.note_delivery,
             )
         )
 

@@ -25,6 +25,7 @@ from keyledger.ledger.recording import Recorder
 from .claimed import open_lane
 from .metrics import WorkerMetrics
 from .processing import Batch, LeaseLost, Processing, jittered
+from .task_events import TaskEvents
 
 FAILED_DELAY_MS = 200
 
@@ -42,6 +43,7 @@ class DrainParts:
     stopping: threading.Event
     failpoints: Failpoints
     metrics: WorkerMetrics
+    task_events: TaskEvents
 
 
 class Drain:
@@ -107,6 +109,7 @@ class Drain:
             batch = Batch(fence, lanes)
             finished = processing.process(batch)
             metrics.note_batch(batch, claimed.now_ms)
+            self._parts.task_events.note_batch(batch, claimed.now_ms)
             failpoints.hit("after-commit")
             self._parts.committed()
         except LeaseLost:

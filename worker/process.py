@@ -5,6 +5,7 @@ when they have.
 """
 
 import os
+import socket
 import threading
 from typing import Any, Final
 
@@ -32,7 +33,9 @@ from .commit_bell import Ringing
 from .completion import Completion
 from .drain import Drain, DrainParts, RecorderPool
 from .metrics import WorkerMetrics
+from .revoking import cancel_revoked
 from .sweeping import Sweeper
+from .task_events import TaskEvents
 
 METRICS_PORT: Final = 9465
 
@@ -47,11 +50,19 @@ class Worker:
         self.celery = Celery("keyledger")
         self.celery.conf.update(celery_settings(settings.broker_url or settings.redis_url))
         self.stopping = threading.Event()
+        self.name = f"worker-{os.getpid()}@{socket.gethostname()}"
         failpoints = Failpoints(settings.failpoints, test_mode=settings.test_mode)
         self.redis = connect(settings.redis_url, name="keyledger-worker")
+        self.task_events = TaskEvents(
+            self.celery,
+            self.name,
+            per_s=settings.flower_commands_per_s,
+            has_heartbeat=False,
+            stopping=self.stopping,
+        )
         self.metrics = WorkerMetrics(names_endpoints=settings.metrics_name_endpoints)
         self.completion = (
-            Completion(settings, self.redis, self.stopping, failpoints, self.metrics)
+            Completion(settings, self.redis, self.stopping, failpoints, self.metrics, self.task_events)
             if settings.worker_delivers
             else Ringing(self.redis, self.stopping)
         )
@@ -63,6 +74,7 @@ class Worker:
             self.stopping,
             failpoints,
             self.metrics,
+            self.task_events,
         )
         limits = BatchLimits(
             lanes=settings.drain_lanes,
@@ -76,6 +88,7 @@ class Worker:
             )
             for number in range(settings.lanes_shards)
         ]
+        self.oversights = [Oversight(self.redis, number) for number in range(settings.lanes_shards)]
         self.recorders = RecorderPool(self._new_recorder)
         self.sweeper = Sweeper(
             self.shards,
@@ -84,8 +97,9 @@ class Worker:
             wake=self.wake,
             drain=self.drain,
             report=self._report,
-            oversights=[Oversight(self.redis, shard.number) for shard in self.shards],
+            oversights=self.oversights,
             metrics=self.metrics,
+            task_events=self.task_events,
         )
         self._report_connection: Any = None
 
@@ -146,11 +160,13 @@ def build(settings: Settings) -> Worker:
         def start(self, _: object) -> None:
             worker.sweeper.start()
             worker.completion.start()
+            worker.task_events.start()
 
         def stop(self, _: object) -> None:
             worker.stop()
 
     worker.celery.steps["worker"].add(ThreadsStep)
+    cancel_revoked(worker.oversights)
     return worker
 
 
@@ -171,7 +187,9 @@ def run(settings: Settings) -> None:
     serve_metrics(worker.metrics, settings, METRICS_PORT)
     threads = settings.worker_threads or settings.drains_max * settings.lanes_shards
     worker.celery.Worker(
+        hostname=worker.name,
         pool="threads",
+        task_events=True,
         concurrency=threads,
         queues=[DRAIN_QUEUE],
         without_gossip=True,

@@ -80,7 +80,7 @@ class Processing:
                 self._record(batch, [lane.batch for lane in batch.lanes if lane.envelopes], decide_one)
                 for lane in batch.lanes:
                     if lane.held.lane in batch.faults and lane.held.attempts > len(self._retry_delays_s):
-                        self._bury(batch, lane, _named(batch.faults[lane.held.lane]))
+                        self._bury(batch, lane, fault_kind(batch.faults[lane.held.lane]))
         except LedgerUnreachable as error:
             log.warning("the ledger is not reachable; lanes are given back", error=str(error))
             return [self._given_back(batch, lane) for lane in batch.lanes]
@@ -123,7 +123,7 @@ class Processing:
             return
         user_id, envelopes = lanes[0].user_id, lanes[0].envelopes
         if len(envelopes) == 1:
-            log.warning("a command failed", command_id=envelopes[0].id, error=_named(fault))
+            log.warning("a command failed", command_id=envelopes[0].id, error=fault_kind(fault))
             batch.faults[user_id] = fault
             return
         half = len(envelopes) // 2
@@ -188,7 +188,7 @@ class Processing:
             log.info("a fence was refused", lane=name, fence=batch.fence)
             return Finished(name, answers, uncount=attempts > 0)
         if name in batch.faults:
-            reason = f"attempt {attempts} failed: {_named(batch.faults[name])}"
+            reason = f"attempt {attempts} failed: {fault_kind(batch.faults[name])}"
             if attempts == 0:
                 return Finished(name, answers, suspect=1)
             delay_s = self._retry_delays_s[min(attempts, len(self._retry_delays_s)) - 1]
@@ -218,7 +218,7 @@ class Processing:
         return answers
 
 
-def _named(fault: Exception) -> str:
+def fault_kind(fault: Exception) -> str:
     """What is said of a fault: its kind only, since its message may quote what the command carries."""
     return type(fault.__cause__ or fault).__name__
 

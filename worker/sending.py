@@ -51,6 +51,7 @@ class DelivererParts:
     stopping: threading.Event
     failpoints: Failpoints
     metrics: WorkerMetrics
+    ended: Callable[[Result, str, int], None]
 
 
 class Sending:
@@ -218,6 +219,7 @@ class Sending:
                 Result(delivery, _row(attempt), followed.state, followed.attempts, followed.due_ms,
                        followed.blocks_until_ms)
             )  # fmt: skip
+            self._parts.ended(results[-1], attempt.outcome, now_ms)
         for notice in await record_results(self._pool, results, health, recovered):
             tell = log.error if notice.type == ENDPOINT_DISABLED else log.warning
             tell("an endpoint does not work", type=notice.type, endpoint=notice.endpoint_id, **notice.data)

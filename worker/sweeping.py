@@ -20,6 +20,7 @@ from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.shards import Report
 
 from .metrics import WorkerMetrics
+from .task_events import TaskEvents
 
 REPORT_INTERVAL_S: Final = 1.0
 UNANSWERED_S: Final = 1.0
@@ -43,6 +44,7 @@ class Sweeper(threading.Thread):
         report: Callable[[Report], None],
         oversights: list[Oversight],
         metrics: WorkerMetrics,
+        task_events: TaskEvents,
     ) -> None:
         super().__init__(name="sweep", daemon=True)
         self._shards = shards
@@ -53,6 +55,7 @@ class Sweeper(threading.Thread):
         self._report = report
         self._oversights = oversights
         self._metrics = metrics
+        self._task_events = task_events
         self._asked_at_s: dict[int, float] = {}
         self._reported_at_s: dict[int, float] = {}
 
@@ -71,6 +74,8 @@ class Sweeper(threading.Thread):
         if swept.ended_leases:
             self._metrics.leases_ended.add(times=swept.ended_leases)
             log.warning("leases ended without being given back", shard=shard.number, lanes=swept.ended_leases)
+        if swept.ended_leases or swept.due_lanes:
+            self._task_events.note_sweep(shard.number, swept.ended_leases, swept.due_lanes)
         if swept.is_wakeup_due:
             self._ask(shard)
         elif swept.ready_lanes == 0:
@@ -93,7 +98,10 @@ class Sweeper(threading.Thread):
         if now_s - self._reported_at_s.get(shard.number, -REPORT_INTERVAL_S) < REPORT_INTERVAL_S:
             return
         self._reported_at_s[shard.number] = now_s
-        self._metrics.note_shard(self._oversights[shard.number].overview(LANES_LOOKED_AT))
+        oversight = self._oversights[shard.number]
+        seen = oversight.overview(LANES_LOOKED_AT)
+        self._metrics.note_shard(seen)
+        self._task_events.note_waiting(seen, oversight.commands)
         self._report(
             Report(shard.number, swept.identity, swept.accepts, swept.waiting_commands, swept.now_ms)
         )

@@ -167,6 +167,7 @@ def test_work_is_done_even_if_every_wake_up_is_lost(
         report=lambda _: None,
         oversights=[lanes.oversight],
         metrics=worker.metrics,
+        task_events=worker.task_events,
     )
     accept(lanes, create("ada"))
     sweeper.start()
