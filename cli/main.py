@@ -18,6 +18,7 @@ from . import (
     dead_letters,
     dead_retries,  # noqa: F401 - adds to the dead command
     deliveries,  # noqa: F401 - adds to the webhook command
+    doctor,
     lanes,
     migrate,
     operators,
@@ -25,6 +26,7 @@ from . import (
     processes,
     receiver_check,  # noqa: F401 - adds to the webhook command
     tokens,
+    top,
     up,
     users,
     webhook_command,
@@ -46,6 +48,8 @@ app.command()(processes.deliverer)
 app.command()(processes.flower)
 app.command()(migrate.migrate)
 app.command()(audit.audit)
+app.command()(doctor.doctor)
+app.command()(top.top)
 app.add_typer(organisations.app, name="org")
 app.add_typer(api_keys.app, name="apikey")
 app.add_typer(users.app, name="user")

@@ -14,6 +14,7 @@ from psycopg import Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from redis.exceptions import RedisError, ResponseError
 
+from keyledger.lanes.durability import SETTINGS, judge_durability
 from keyledger.lanes.ending import end_task
 from keyledger.lanes.replies import Replies
 
@@ -89,18 +90,12 @@ class Readiness:
         return report
 
     async def _durability(self, policy: str) -> tuple[str, str]:
-        """What a 202 is worth here: `fsynced`, `weaker`, or `unknown`; and what to change."""
+        """What a 202 is worth here, and what to change."""
         try:
-            settings = await self._client.config_get("appendonly", "appendfsync", "no-appendfsync-on-rewrite")
+            settings = await self._client.config_get(*SETTINGS)
         except ResponseError:
-            return "unknown", "this Redis does not tell its settings; make sure of appendfsync always"
-        if policy != "noeviction":
-            return "weaker", "set maxmemory-policy noeviction: others drop commands"
-        if settings.get("appendonly") != "yes" or settings.get("appendfsync") != "always":
-            return "weaker", "set appendonly yes and appendfsync always: a 202 can be lost now"
-        if settings.get("no-appendfsync-on-rewrite") == "yes":
-            return "weaker", "set no-appendfsync-on-rewrite no: a 202 can be lost during rewrites"
-        return "fsynced", ""
+            settings = None
+        return judge_durability(policy, settings)
 
     async def _look_at_ledger(self) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
