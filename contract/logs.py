@@ -1,15 +1,22 @@
 """How log lines look, in every process: one event with its fields, as JSON or coloured for a terminal.
 
-Payloads, tokens and secrets are never given to the log; this module cannot know, so no caller may.
+Payloads, tokens and secrets are never given to the log; this module cannot know, so no caller may. A user
+stands in the member `user` and nowhere else, so that a setting can hash it.
 """
 
+import hashlib
+import hmac
 import logging
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 from .settings import Settings
+
+USER: Final = "user"
+HASH_LENGTH: Final = 12
 
 
 def configure_logging(settings: Settings) -> None:
@@ -21,6 +28,7 @@ def configure_logging(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *([_hash_user(settings.api_key_pepper.get_secret_value())] if settings.log_hashes_users else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -33,3 +41,15 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(
         level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
     )
+
+
+def _hash_user(key: str) -> Processor:
+    """Replace who it is about by a hash under the pepper, so that nobody can try names."""
+
+    def hash_user(_: Any, __: str, entry: EventDict) -> EventDict:
+        if USER in entry:
+            digest = hmac.digest(key.encode(), str(entry[USER]).encode(), hashlib.sha256)
+            entry[USER] = digest.hex()[:HASH_LENGTH]
+        return entry
+
+    return hash_user

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     )
 
     log_format: Literal["console", "json"] = "console"
+    log_hashes_users: bool = Field(
+        False, description="Users in the log as keyed hashes: the same user, the same hash"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:

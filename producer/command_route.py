@@ -8,6 +8,8 @@ import os
 import time
 from typing import Any, Final
 
+import structlog
+
 from keyledger.contract.actors import Actor
 from keyledger.contract.commands import SERVER_ONLY_MEMBER, Command, CreateUser, fields_of, parse_command
 from keyledger.contract.envelope import Callback, Envelope
@@ -25,6 +27,8 @@ from .submitting import Submitted, Submitting
 from .wire import Answered, Receive, Scope, identifier_in_path, json_answer, read_json_body
 
 ACCEPTED: Final = 202
+
+log = structlog.get_logger()
 
 
 class CommandRoute:
@@ -81,6 +85,15 @@ class CommandRoute:
         envelope = _envelope(actor, user_id, name, fields, key, callback)
         submitted = await self._submitting.submit(
             envelope, is_keyed=key is not None, rate=await self._rate(actor), preferences=preferences
+        )
+        log.debug(
+            "command",
+            request_id=scope["request_id"],
+            command_id=envelope.id,
+            command=name,
+            user=user_id,
+            organisation=actor.organisation,
+            is_answered=submitted.answer is not None,
         )
         return _answered(envelope, submitted, preferences)
 

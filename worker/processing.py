@@ -123,7 +123,7 @@ class Processing:
             return
         user_id, envelopes = lanes[0].user_id, lanes[0].envelopes
         if len(envelopes) == 1:
-            log.warning("a command failed", command_id=envelopes[0].id, error=fault_kind(fault))
+            log.warning("a command failed", **_about(envelopes[0]), error=fault_kind(fault))
             batch.faults[user_id] = fault
             return
         half = len(envelopes) // 2
@@ -166,7 +166,7 @@ class Processing:
         self._record(batch, [replace(lane.batch, envelopes=[envelope], dead_letter=letter)], fail)
         if lane.held.lane in batch.records:
             batch.faults.pop(lane.held.lane, None)
-            log.error("a command was given up", command_id=envelope.id, attempts=attempts, reason=reason)
+            log.error("a command was given up", **_about(envelope), attempts=attempts, reason=reason)
 
     def _given_back(self, batch: Batch, lane: OpenedLane) -> Finished:
         """With what was recorded before the ledger went away; a COMMIT of unknown outcome is resolved by the
@@ -185,7 +185,7 @@ class Processing:
             reason = "the user's row is locked by another transaction"
             return Finished(name, answers, jittered(BUSY_DELAY_MS), reason, uncount=attempts > 0)
         if "fenced" in standing:
-            log.info("a fence was refused", lane=name, fence=batch.fence)
+            log.info("a fence was refused", user=name, fence=batch.fence)
             return Finished(name, answers, uncount=attempts > 0)
         if name in batch.faults:
             reason = f"attempt {attempts} failed: {fault_kind(batch.faults[name])}"
@@ -221,6 +221,16 @@ class Processing:
 def fault_kind(fault: Exception) -> str:
     """What is said of a fault: its kind only, since its message may quote what the command carries."""
     return type(fault.__cause__ or fault).__name__
+
+
+def _about(envelope: Envelope) -> dict[str, str | None]:
+    """Which command it is, and whose, for the log."""
+    return {
+        "command_id": envelope.id,
+        "command": envelope.command,
+        "user": envelope.user_id,
+        "organisation": envelope.actor.organisation,
+    }
 
 
 def jittered(delay_ms: int) -> int:
