@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from keyledger.contract.password import SALT_BYTES, check_password, password_digest
+from keyledger.contract.password import SALT_BYTES, check_password, is_password, password_digest
+from keyledger.contract.settings import Settings
 from keyledger.contract.text import check_identifier
 from keyledger.contract.times import age_text, time_text
 from keyledger.ledger import operators
@@ -106,6 +107,15 @@ def trail(
         at = time_text(action.time_ms)
         table.add_row(str(action.number), at, action.operator, action.action, action.subject, detail)
     print_table(table)
+
+
+def make_operator(settings: Settings, name: str, password: str) -> None:
+    """Add a login unless it has this password already, whose sessions then go on."""
+    with connect(settings.database_url, application="keyledger-cli") as connection:
+        known = operators.find_operator(connection, name)
+        if known is None or not is_password(password, known.password):
+            digest = password_digest(password, secrets.token_bytes(SALT_BYTES))
+            operators.set_operator(connection, name, digest)
 
 
 def _asked() -> str:

@@ -6,12 +6,8 @@ environment it starts only producer and worker, and makes no demo data and no de
 
 import contextlib
 import json
-import signal
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from types import FrameType
 from typing import Annotated, Final
 
 import httpx
@@ -33,6 +29,8 @@ from .development import make_certificate, make_issuer, utc_now
 from .embedded import DataFolder, start_servers
 from .flower import flower_password, flower_settings
 from .migrate import bring_up_to_date
+from .operators import make_operator
+from .stopping import stoppable
 from .supervising import Supervised, watch
 
 PRODUCER_STOP_S: Final = 1.2
@@ -40,6 +38,7 @@ WORKER_STOP_S: Final = 1.5
 FLOWER_STOP_S: Final = 1.0
 READY_TIMEOUT_S: Final = 60.0
 HOST: Final = "127.0.0.1"
+OPERATOR: Final = "operator"
 
 console = Console(stderr=True, highlight=False)
 
@@ -65,7 +64,7 @@ def up(
     began_s = time.monotonic()
     has_servers = has_own_servers()
     has_flower = has_flower and not is_once
-    with _stoppable() as stopping, DataFolder.opened(data, is_fresh=is_fresh) as folder:
+    with stoppable(_say) as stopping, DataFolder.opened(data, is_fresh=is_fresh) as folder:
         _check_port(port, "--port")
         if has_flower:
             _check_port(flower_port, "--flower-port or leave Flower out with --no-flower")
@@ -85,6 +84,8 @@ def up(
             url = f"{'https' if has_tls else 'http'}://{HOST}:{port}"
             _wait_until_ready(url, processes)
             demo = None if has_servers else make_demo(folder, settings, url)
+            if not has_servers:
+                make_operator(settings, OPERATOR, folder.secret("operator_password"))
             flower = f"http://{HOST}:{flower_port}" if has_flower else None
             _tell(url, flower, folder, demo, time.monotonic() - began_s)
             if not is_once:
@@ -92,41 +93,6 @@ def up(
                 watch(processes, stopping.event, _say)
             _say("stopping")
     _say("stopped")
-
-
-class _Stopped(BaseException):
-    """SIGINT or SIGTERM came while things were being started."""
-
-
-class _Stopping:
-    """Set by the first SIGINT, SIGTERM or SIGHUP; further ones change nothing, so that stopping is never cut
-    short. Before anybody watches the event, the first one ends the start."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self.is_watched = False
-
-    def handle(self, _: int, __: FrameType | None) -> None:
-        if self.event.is_set():
-            return
-        self.event.set()
-        if not self.is_watched:
-            raise _Stopped
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[_Stopping]:
-    stopping = _Stopping()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, stopping.handle) for number in numbers}
-    try:
-        yield stopping
-    except _Stopped:
-        _say("stopped before it was ready")
-        raise SystemExit(130) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(text: str) -> None:
@@ -238,6 +204,9 @@ def _wait_until_ready(url: str, processes: list[Supervised]) -> None:
 def _tell(url: str, flower: str | None, folder: DataFolder, demo: Demo | None, took_s: float) -> None:
     console.print(f"[green]✓[/green] keyledger is ready at [bold]{url}[/bold] after {took_s:.1f} s")
     console.print(f"  reference: {url}/docs   logs: {folder.path / 'log'}   stop: Ctrl-C", soft_wrap=True)
+    if demo is not None:
+        password = folder.secret("operator_password")
+        console.print(f"  console: {url}/console   user: {OPERATOR}   password: {password}", soft_wrap=True)
     if flower is not None:
         password = flower_password(folder)
         console.print(f"  Flower: {flower}   user: operator   password: {password}", soft_wrap=True)

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     )
     webhook_attempts_at_once: PositiveInt = Field(128, description="Of one worker process")
 
+    console_enabled: bool = Field(True, description="Producers serve the operators' console at /console")
+    console_session_s: PositiveInt = Field(28_800, description="How long a login of the console lasts")
+    console_behind_tls: bool = Field(
+        False, description="A proxy before the producers serves https: the session's cookie is marked so"
+    )
     flower_host: str = Field("127.0.0.1", description="Where Flower listens; its /metrics has no password")
     flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower")
     flower_user: str = Field("operator", pattern="^[^:,]+$", description="Login of Flower")

@@ -21,6 +21,13 @@ _ENDPOINTS: Final = """
 SELECT CASE WHEN status = 'active' AND probe_ms IS NOT NULL THEN 'failing' ELSE status END, count(*)
 FROM endpoints WHERE deleted_ms IS NULL GROUP BY 1
 """
+_LATENCIES: Final = f"""
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY lasted_ms),
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY lasted_ms)
+FROM (SELECT greatest(0, c.completed_ms - c.accepted_ms) AS lasted_ms
+      FROM (SELECT command_id FROM events ORDER BY position DESC LIMIT 500) e
+      JOIN commands c ON c.id = e.command_id WHERE c.completed_ms > {NOW_MS} - 60000) recent
+"""
 _LOSSES: Final = "SELECT coalesce(sum(losses), 0) FROM lane_shards"
 
 
@@ -47,3 +54,12 @@ def observe(connection: psycopg.Connection) -> Observed:
     assert lanes is not None
     assert losses is not None
     return Observed(lags, lanes[0], lanes[1], endpoints, dead, int(losses[0]))
+
+
+def recent_latencies(connection: psycopg.Connection) -> tuple[float | None, float | None]:
+    """p50 and p99, in ms, from accepted to committed, of the newest commands of the last minute with an
+    event; None when there are none."""
+    with translated(connection):
+        row = connection.execute(_LATENCIES).fetchone()
+    assert row is not None
+    return row[0], row[1]

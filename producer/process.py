@@ -41,6 +41,7 @@ from keyledger.ledger.shards import check_shards
 from .application import Application
 from .callbacks import Callbacks
 from .command_route import CommandRoute
+from .console import Console
 from .credentials import Authenticator, OrganisationDirectory
 from .credentials.api_keys import ApiKeys
 from .credentials.tokens import Tokens
@@ -126,13 +127,15 @@ class Producer:
         )
         self.organisations = OrganisationDirectory(self.pool, time.monotonic)
         callbacks = Callbacks(self.pool, allows_private=settings.webhook_allows_private, clock=time.monotonic)
+        self.console = Console(settings, self.pool, self.submitting) if settings.console_enabled else None
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
         self.application = Application(
             CommandRoute(
                 settings, authenticator, self.organisations, callbacks, self.submitting, self.metrics
             ),
             ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes()
-            | self._webhook_routes(authenticator),
+            | self._webhook_routes(authenticator)
+            | (self.console.routes() if self.console is not None else {}),
             files,
         )
 
@@ -171,7 +174,13 @@ class Producer:
         """Serve until SIGTERM or SIGINT."""
         async with self.running():
             serve_metrics(self.metrics, self.settings, METRICS_PORT)
-            await self._serve()
+            if self.console is not None:
+                self.console.start()
+            try:
+                await self._serve()
+            finally:
+                if self.console is not None:
+                    self.console.stop()
 
     async def _serve(self) -> None:
         server = self._server()

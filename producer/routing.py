@@ -48,7 +48,11 @@ async def from_ledger(asking: Awaitable[Result]) -> Result:
 
 def uuid_in_path(request: Request, name: str = "id") -> str:
     """An id in the path; what cannot be one is not found."""
-    id_: str = request.path_params[name]
+    return parse_id(request.path_params[name])
+
+
+def parse_id(id_: str) -> str:
+    """An id as it is stored; what cannot be one is not found."""
     if not _UUID.fullmatch(id_):
         raise UnknownResource
     return id_.lower()
