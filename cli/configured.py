@@ -26,8 +26,14 @@ class CommandError(Exception):
 
 
 def has_own_servers() -> bool:
-    """Does the environment name the servers? Both or none: CommandError when only one is named."""
-    named = [name for name in ("KEYLEDGER_REDIS_URL", "KEYLEDGER_DATABASE_URL") if os.environ.get(name)]
+    """Does the environment, or a folder of secrets, name the servers? Both or none: CommandError when only
+    one is named."""
+    folder = _secrets_folder()
+    named = [
+        name
+        for name in ("KEYLEDGER_REDIS_URL", "KEYLEDGER_DATABASE_URL")
+        if os.environ.get(name) or (folder is not None and (folder / name.lower()).is_file())
+    ]
     if len(named) == 1:
         raise CommandError(
             f"Only {named[0]} is set: set KEYLEDGER_REDIS_URL and KEYLEDGER_DATABASE_URL, or neither"
@@ -48,11 +54,26 @@ def read_settings(data: Path) -> Settings:
     return settings_from(file)
 
 
+def process_settings() -> Settings:
+    """The settings of a process of its own. Raises CommandError."""
+    return settings_from(None)
+
+
+def _secrets_folder() -> Path | None:
+    """Where secrets stand in files, one each, named as the setting in small letters."""
+    folder = os.environ.get("KEYLEDGER_SECRETS_DIR")
+    if not folder:
+        return None
+    if not Path(folder).is_dir():
+        raise CommandError(f"KEYLEDGER_SECRETS_DIR is {folder}, which is no folder")
+    return Path(folder)
+
+
 def settings_from(file: Path | None, **given: str) -> Settings:
-    """Settings as given, then from the environment, then from a file. A wrong one is a CommandError that
-    names it."""
+    """Settings as given, then from the environment, then from a file, then from secrets in files. A wrong one
+    is a CommandError that names it."""
     try:
-        return Settings(_env_file=file, **given)  # type: ignore[arg-type]
+        return Settings(_env_file=file, _secrets_dir=_secrets_folder(), **given)  # type: ignore[arg-type]
     except ValidationError as error:
         wrong = "; ".join(
             f"KEYLEDGER_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"

@@ -1,6 +1,6 @@
 """`keyledger producer`, `worker`, `deliverer`, `flower`: one process each, set up by `KEYLEDGER_*` alone."""
 
-from keyledger.contract.settings import Settings
+from .configured import process_settings
 
 
 def worker() -> None:
@@ -10,7 +10,7 @@ def worker() -> None:
     """
     from keyledger.worker.process import run
 
-    run(Settings())
+    run(process_settings())
 
 
 def deliverer() -> None:
@@ -20,7 +20,7 @@ def deliverer() -> None:
     """
     from keyledger.worker.deliverer_process import run
 
-    run(Settings())
+    run(process_settings())
 
 
 def flower() -> None:
@@ -30,7 +30,7 @@ def flower() -> None:
     """
     from .flower import run
 
-    run(Settings())
+    run(process_settings())
 
 
 def producer() -> None:
@@ -40,4 +40,4 @@ def producer() -> None:
     """
     from keyledger.producer.process import run
 
-    run(Settings())
+    run(process_settings())

