@@ -6,7 +6,7 @@ process is put together. Secrets are `SecretStr`, so that printing settings mask
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     test_mode: bool = Field(False, description="Allows failpoints")
     failpoints: str = Field("", description="`name=kill|pause:<ms>|raise[*times]`, comma separated")
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    host: str = Field("127.0.0.1", description="Where a producer listens")
+    port: int = Field(8080, ge=1, le=65535, description="Port of a producer")
     tls_certificate: str | None = Field(None, description="Path of a PEM certificate; serves https")
     tls_key: str | None = Field(None, description="Path of its PEM key")
     api_key_pepper: SecretStr = Field(
@@ -58,11 +58,15 @@ class Settings(BaseSettings):
     organisation_burst: int = Field(
         0, ge=0, description="Commands at once above the rate; 0: one second's worth"
     )
-    wait_default_s: float = Field(10, gt=0, le=30)
+    wait_default_s: float = Field(
+        10, gt=0, le=30, description="How long a request waits for its outcome unless it says otherwise"
+    )
 
     lane_depth_max: PositiveInt = Field(10_000, description="Waiting commands of one user; more get 429")
     waiting_max: PositiveInt = Field(2_000_000, description="Waiting commands of a shard; more get 503")
-    lease_ms: int = Field(5_000, ge=500, le=600_000)
+    lease_ms: int = Field(
+        5_000, ge=500, le=600_000, description="How long a worker that died keeps its lanes"
+    )
     drains_max: PositiveInt = Field(2, description="Drains awake at once on a shard")
     drain_lanes: int = Field(256, ge=1, le=1_000, description="Lanes in one batch")
     drain_commands: PositiveInt = Field(512, description="Commands in one batch")
@@ -77,7 +81,9 @@ class Settings(BaseSettings):
     worker_delivers: bool = Field(
         True, description="Workers pass events on and deliver, too; false where `keyledger deliverer` runs"
     )
-    sweep_interval_s: float = Field(0.5, gt=0, le=60)
+    sweep_interval_s: float = Field(
+        0.5, gt=0, le=60, description="How often a worker looks for what was left lying"
+    )
 
     event_source: str = Field("keyledger", description="`source` of all CloudEvents, a URI reference")
     event_stream_length: PositiveInt = Field(100_000, description="Entries kept in the event stream")
@@ -129,11 +135,15 @@ class Settings(BaseSettings):
         False, description="Delivery attempts by endpoint, the first hundred of a process"
     )
 
-    log_format: Literal["console", "json"] = "console"
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Lines for people, or one JSON object a line"
+    )
     log_hashes_users: bool = Field(
         False, description="Users in the log as keyed hashes: the same user, the same hash"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="At `info` a line a batch, at `debug` a line a command"
+    )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """What is shown of the settings: passwords in URLs are masked, too."""
