@@ -6,7 +6,7 @@ Everything is made through the same doors that everybody uses, and made again wi
 import json
 import ssl
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import psycopg
@@ -15,6 +15,7 @@ from keyledger.contract.api_key import parse_api_key
 from keyledger.contract.settings import Settings
 from keyledger.ledger.accounts import add_organisation, list_api_keys
 from keyledger.ledger.connections import connect
+from keyledger_client import Client, Completed, KeyledgerError
 
 from .api_keys import new_key
 from .configured import CommandError
@@ -55,13 +56,18 @@ def make_demo(folder: DataFolder, settings: Settings, url: str) -> Demo:
     trust: ssl.SSLContext | bool = True
     if certificate is not None:
         trust = ssl.create_default_context(cafile=str(certificate))
-    headers = {"Authorization": f"Bearer {token}", "X-API-Key": api_key}
-    with httpx.Client(
-        base_url=url, headers=headers, verify=trust, timeout=_TIMEOUT_S, trust_env=False
-    ) as client:
-        _send(client, "CreateUser", {"userId": USER})
-        body = {"orgId": ORGANISATION, "orgName": "Example organisation", "note": "Front door"}
-        number = _send(client, "AddPhysicalKey", body)["number"]
+    body = {"orgId": ORGANISATION, "orgName": "Example organisation", "note": "Front door"}
+    connections = httpx.Client(verify=trust, timeout=_TIMEOUT_S, trust_env=False)
+    try:
+        with Client(url, api_key=api_key, token=token, http=connections) as client:
+            client.create_user(USER)
+            added = client.add_physical_key(
+                USER, ORGANISATION, org_name=body["orgName"], note=body["note"], wait_s=_TIMEOUT_S
+            )
+    except KeyledgerError as error:
+        raise CommandError(f"The first key was not given: {error}") from error
+    assert isinstance(added, Completed)
+    number = added.number
     return Demo(url, api_key, token, number, _curl(facts, body))
 
 
@@ -74,17 +80,6 @@ def _known_key(folder: DataFolder, connection: psycopg.Connection) -> str | None
     key = parse_api_key(str(text))
     valid = {stored.id for stored in list_api_keys(connection, ORGANISATION) if stored.revoked_ms is None}
     return key.text if key is not None and key.id in valid else None
-
-
-def _send(client: httpx.Client, command: str, body: dict[str, Any]) -> dict[str, Any]:
-    try:
-        response = client.post(f"/users/{USER}/{command}", json=body)
-    except httpx.HTTPError as error:
-        raise CommandError(f"The producer did not answer {command}: {error!r}") from error
-    if response.status_code not in (200, 201):
-        raise CommandError(f"{command} was answered {response.status_code}: {response.text}")
-    answer: dict[str, Any] = response.json()
-    return answer
 
 
 def _curl(facts: dict[str, str], body: dict[str, str]) -> str:

@@ -127,8 +127,15 @@ def running_service(data: Path, *options: str, env: dict[str, str] | None = None
             wait_until(is_ready, START_TIMEOUT_S, what="keyledger up to be ready")
             demo = json.loads((data / "demo.json").read_text())
             headers = {"Authorization": f"Bearer {demo['token']}", "X-API-Key": demo["apiKey"]}
+            # One that is closed because there are too many may be in another thread's hands.
+            limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
             with httpx.Client(
-                base_url=demo["url"], headers=headers, timeout=40, trust_env=False, verify=False
+                base_url=demo["url"],
+                headers=headers,
+                timeout=40,
+                trust_env=False,
+                verify=False,
+                limits=limits,
             ) as http:
                 yield Service(process, data, demo, Client(http, demo["orgId"]))
         finally:
