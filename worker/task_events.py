@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -92,24 +93,24 @@ class TaskEvents(threading.Thread):
             shown = plain[: self._commands.take(time.monotonic(), len(plain))]
         others = [decided for decided in fresh if decided.outcome.status != "completed"]
         for decided in (*shown, *others):
-            self._queue.append(lambda one=decided: events_of_command(one, claimed_ms))  # type: ignore[misc]
+            self._queue.append(partial(events_of_command, decided, claimed_ms))
         now_ms = time.time_ns() // 1_000_000
         for lane in batch.lanes:
             fault = batch.faults.get(lane.held.lane)
             if fault is not None and lane.held.attempts:
                 failed = events_of_failed_attempt(lane.envelopes[0].id, claimed_ms, now_ms, fault_kind(fault))
-                self._queue.append(lambda events=failed: events)  # type: ignore[misc]
+                self._queue.append(partial(list, failed))
 
     def note_delivery(self, result: Result, outcome: str, now_ms: int) -> None:
         """An attempt of a delivery ended."""
         if outcome != "delivered" or self._deliveries.take(time.monotonic(), 1):
-            self._queue.append(lambda: events_of_delivery(result, outcome, now_ms))
+            self._queue.append(partial(events_of_delivery, result, outcome, now_ms))
 
     def note_sweep(self, shard: int, ended_leases: int, due_lanes: int) -> None:
         """A sweep brought something back."""
         now_ms = time.time_ns() // 1_000_000
         events = events_of_sweep(str(uuid.uuid4()), shard, ended_leases, due_lanes, now_ms)
-        self._queue.append(lambda: events)
+        self._queue.append(partial(list, events))
 
     def note_waiting(self, seen: Overview, commands_of: Callable[[str, int], list[Waiting]]) -> None:
         """Show commands that have waited for a while, so that they can be found and revoked."""
@@ -122,7 +123,7 @@ class TaskEvents(threading.Thread):
                 event = received(
                     command.id, command.command, (lane.lane,), command.accepted_ms, caller=command.caller
                 )
-                self._queue.append(lambda shown=event: [shown])  # type: ignore[misc]
+                self._queue.append(partial(list, [event]))
 
     def _remember(self, command_id: str) -> None:
         self._announced[command_id] = None
@@ -153,7 +154,7 @@ class TaskEvents(threading.Thread):
                 if self._has_heartbeat and time.monotonic() >= beats_at_s:
                     beats_at_s = time.monotonic() + HEARTBEAT_EACH_S
                     dispatcher.send("worker-heartbeat", freq=HEARTBEAT_EACH_S, active=0, processed=0)
-            dispatcher.flush()
+            self._send(dispatcher)
 
     def _send(self, dispatcher: Any) -> None:
         """All that is queued now, in groups."""

@@ -99,14 +99,3 @@ def test_a_command_without_a_service_says_how_to_start_one(tmp_path: Path) -> No
     ran = keyledger("org", "list", env={"KEYLEDGER_DATA": str(tmp_path)})
     assert 1 == ran.returncode
     assert "keyledger up" in ran.stderr
-
-
-def test_every_command_has_help_with_an_example(service: Service) -> None:
-    """Also those in groups."""
-    commands = [
-        ["up"], ["producer"], ["worker"], ["migrate"], ["audit"], ["org", "add"], ["org", "list"],
-        ["apikey", "create"], ["apikey", "rotate"], ["apikey", "revoke"], ["apikey", "list"],
-        ["user", "add"], ["user", "import"], ["token", "mint"],
-    ]  # fmt: skip
-    for command in commands:
-        assert "Example:" in service.command(*command, "--help").stdout, command
