@@ -34,7 +34,7 @@ def running_ours(folder: Path) -> Iterator[Target]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("KEYLEDGER_")}
     process = ServerProcess(
         "keyledger up",
-        [keyledger, "up", "--data", folder, "--port", str(port)],
+        [keyledger, "up", "--no-flower", "--data", folder, "--port", str(port)],
         folder / "up.log",
         stop_signal=signal.SIGINT,
         env=env,
