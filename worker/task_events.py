@@ -83,6 +83,11 @@ class TaskEvents(threading.Thread):
         self._announced: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def queued(self) -> int:
+        """How many tasks wait to be told of."""
+        return len(self._queue)
+
     def note_batch(self, batch: Batch, claimed_ms: int) -> None:
         """What became of the commands of one claim."""
         fresh = [

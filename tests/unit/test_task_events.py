@@ -1,19 +1,25 @@
 """What Flower is told, as values; and how much of it."""
 
+import threading
+
 import pytest
+from celery import Celery
 from celery.events.state import State
 
 from keyledger.contract.events import UserState
+from keyledger.contract.logged_event import LoggedEvent
 from keyledger.contract.outcomes import Outcome
 from keyledger.ledger.batch import Decided
+from keyledger.ledger.delivery import Delivery, Result
 from keyledger.worker.decisions import cancellation, decide, failure
 from keyledger.worker.shown_tasks import (
     TaskEvent,
     events_of_command,
+    events_of_delivery,
     events_of_failed_attempt,
     received,
 )
-from keyledger.worker.task_events import Sample
+from keyledger.worker.task_events import Sample, TaskEvents
 from tests.envelopes import add, create, remove
 
 CLAIMED_MS, COMMITTED_MS = 2_000, 2_250
@@ -106,3 +112,36 @@ def test_a_sample_lets_so_many_a_second_through(asked: list[tuple[float, int]], 
 def test_a_sample_of_none_lets_nothing_through() -> None:
     """A setting of 0 shows rejections and failures only."""
     assert [0, 0] == [Sample(0).take(1.0, 5), Sample(0).take(9.0, 5)]
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "status", "expected"),
+    [
+        ("delivered", "delivered", 204, ("SUCCESS", "HTTP 204", None)),
+        ("pending", "5xx", 503, ("RETRY", None, "5xx, attempt 2")),
+        ("exhausted", "timeout", None, ("FAILURE", None, "timeout, attempt 2")),
+    ],
+)
+def test_a_delivery_is_a_task_with_the_end_of_its_attempt(
+    state: str, outcome: str, status: int | None, expected: tuple[str, str | None, str | None]
+) -> None:
+    """Under its own id, for its endpoint; what it carries is not told."""
+    shown = seen(*events_of_delivery(result(state, status), outcome, 2_500))
+    assert expected == (shown["state"], shown["result"], shown["exception"])
+    assert ("keyledger.deliver", "('endpoint',)") == (shown["name"], shown["args"])
+    assert "secret" not in repr(events_of_delivery(result(state, status), outcome, 2_500))
+
+
+def test_failed_deliveries_are_always_told_and_others_by_the_rate() -> None:
+    """With a rate of none, only those that fail."""
+    task_events = TaskEvents(Celery("test"), "w@h", per_s=0, has_heartbeat=False, stopping=threading.Event())
+    for outcome in ("delivered", "5xx", "delivered"):
+        task_events.note_delivery(result("pending", 503), outcome, 2_500)
+    assert 1 == task_events.queued
+
+
+def result(state: str, status: int | None) -> Result:
+    """An attempt of a delivery whose event carries something."""
+    event = LoggedEvent(1, "event", "ada", 2, "PhysicalKeyAdded", {"note": "secret"}, "command", "acme", 1)
+    delivery = Delivery(("endpoint", "ada", 1), "delivery", 1, None, None, event)
+    return Result(delivery, {"started_ms": 2_000, "status": status}, state, 2, 0, None)
