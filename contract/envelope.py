@@ -40,6 +40,8 @@ class Envelope:
     accepted_at_ms: int
     retry_of: str | None = None
     callback: Callback | None = None
+    traceparent: str | None = None
+    """The trace of its request (`trace_context`)."""
 
     def encode(self) -> bytes:
         parts = {
@@ -56,6 +58,8 @@ class Envelope:
             parts["retryOf"] = self.retry_of
         if self.callback is not None:
             parts["callback"] = {"url": self.callback.url, "endpointId": self.callback.endpoint_id}
+        if self.traceparent is not None:
+            parts["traceparent"] = self.traceparent
         return orjson.dumps(parts)
 
     @classmethod
@@ -83,4 +87,5 @@ class Envelope:
             accepted_at_ms=parts["acceptedAt"],
             retry_of=parts.get("retryOf"),
             callback=Callback(callback["url"], callback["endpointId"]) if callback else None,
+            traceparent=parts.get("traceparent"),
         )

@@ -135,6 +135,16 @@ class Settings(BaseSettings):
         False, description="Delivery attempts by endpoint, the first hundred of a process"
     )
 
+    otlp_url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="Where traces are sent, OTLP over HTTP, such as http://127.0.0.1:4318; it takes "
+        "keyledger[tracing]",
+    )
+    trace_share: float = Field(
+        1.0, ge=0, le=1, description="Of the traces that begin here; one that a client began is its to choose"
+    )
+
     log_format: Literal["console", "json"] = Field(
         "console", description="Lines for people, or one JSON object a line"
     )

@@ -85,6 +85,7 @@ class Decided:
             "organisation": event.organisation,
             "actor": self.envelope.actor.to_wire(),
             "time_ms": event.time_ms,
+            "traceparent": self.envelope.traceparent,
         } | self._callback
 
     @property

@@ -61,7 +61,7 @@ FROM (
 """
 _NEXT: Final = f"""
 SELECT lane.endpoint_id::text, lane.user_id AS lane, lane.fence, n.id::text AS delivery_id, n.attempts,
-       n.previous::text, n.url, e.position, e.id::text, e.user_id, e.version, e.type, e.data,
+       n.previous::text, n.url, e.traceparent, e.position, e.id::text, e.user_id, e.version, e.type, e.data,
        e.command_id::text, e.organisation, e.time_ms
 FROM unnest(%(endpoints)s::uuid[], %(users)s::text[], %(fences)s::bigint[])
      AS lane(endpoint_id, user_id, fence),
@@ -202,5 +202,6 @@ def _columns(lanes: list[Lane]) -> dict[str, list[Any]]:
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
-    endpoint_id, lane, fence, id_, attempts, previous, url, *event = row
-    return Delivery((endpoint_id, lane, fence), id_, attempts, previous, url, LoggedEvent(*event))
+    endpoint_id, lane, fence, id_, attempts, previous, url, traceparent, *event = row
+    held = (endpoint_id, lane, fence)
+    return Delivery(held, id_, attempts, previous, url, LoggedEvent(*event), traceparent)

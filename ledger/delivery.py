@@ -35,6 +35,7 @@ class Delivery:
     previous: str | None
     url: str | None
     event: LoggedEvent
+    traceparent: str | None = None
 
     @property
     def endpoint_id(self) -> str:

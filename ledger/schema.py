@@ -91,6 +91,7 @@ events = Table(
     Column("time_ms", BigInteger, nullable=False),
     Column("callback_url", Text, comment="where its command asked it to go"),
     Column("callback_endpoint_id", UUID(as_uuid=False), comment="whose origin that has"),
+    Column("traceparent", Text, comment="the trace of its command's request"),
     UniqueConstraint("id"),
     # One event per version of a user: two writers cannot both record the next one.
     Index(

@@ -14,10 +14,10 @@ from .batch import LaneRecord
 
 _INSERT_EVENTS: Final = """
 INSERT INTO events (id, user_id, version, type, data, command_id, organisation, actor, time_ms, callback_url,
-                    callback_endpoint_id)
+                    callback_endpoint_id, traceparent)
 SELECT * FROM json_to_recordset(%s) AS row(
     id uuid, user_id text, version int, type text, data json, command_id uuid, organisation text,
-    actor json, time_ms bigint, callback_url text, callback_endpoint_id uuid)
+    actor json, time_ms bigint, callback_url text, callback_endpoint_id uuid, traceparent text)
 """
 _INSERT_COMMANDS: Final = """
 INSERT INTO commands (id, user_id, command, caller, fingerprint, status, code, version, event_id, error,

@@ -13,10 +13,12 @@ import structlog
 from keyledger.contract.actors import Actor
 from keyledger.contract.commands import SERVER_ONLY_MEMBER, Command, CreateUser, fields_of, parse_command
 from keyledger.contract.envelope import Callback, Envelope
-from keyledger.contract.errors import Detail, InvalidRequest, MethodNotAllowed, Problem
+from keyledger.contract.errors import Detail, InternalError, InvalidRequest, MethodNotAllowed, Problem
 from keyledger.contract.identity import fingerprint, keyed_command_id, new_id
 from keyledger.contract.settings import Settings
 from keyledger.contract.strict_json import parse_json
+from keyledger.contract.trace_context import parse_traceparent
+from keyledger.contract.tracing import Span, Tracing
 from keyledger.lanes.intake import Rate
 
 from .callbacks import Callbacks
@@ -42,6 +44,7 @@ class CommandRoute:
         callbacks: Callbacks,
         submitting: Submitting,
         metrics: ProducerMetrics,
+        tracing: Tracing,
     ) -> None:
         self._settings = settings
         self._authenticator = authenticator
@@ -49,24 +52,42 @@ class CommandRoute:
         self._callbacks = callbacks
         self._submitting = submitting
         self._metrics = metrics
+        self._tracing = tracing
 
     async def answer(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, segment: str, name: str
     ) -> Answered:
         """The answer to one command; raises a Problem for everything that is refused."""
         began_s = time.monotonic()
+        route = f"/users/{{id}}/{name}"
+        span = self._tracing.begin(
+            f"POST {route}",
+            "server",
+            parse_traceparent(headers.get(b"traceparent")),
+            {"http.request.method": "POST", "http.route": route},
+        )
+        status = InternalError.code
         try:
-            answered = await self._answer(scope, headers, receive, segment, name)
+            answered = await self._answer(scope, headers, receive, segment, name, span)
+            status = answered.status
         except Problem as problem:
-            self._metrics.answers.add(str(problem.code))
+            status = problem.code
             raise
-        self._metrics.answers.add(str(answered.status))
-        if answered.status != ACCEPTED:
+        finally:
+            self._metrics.answers.add(str(status))
+            span.end({"http.response.status_code": status}, is_error=status >= InternalError.code)
+        if status != ACCEPTED:
             self._metrics.answer_duration.observe(time.monotonic() - began_s)
         return answered
 
     async def _answer(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, segment: str, name: str
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        segment: str,
+        name: str,
+        span: Span,
     ) -> Answered:
         if scope["method"] != "POST":
             raise MethodNotAllowed(headers={"Allow": "POST"})
@@ -82,7 +103,7 @@ class CommandRoute:
         fields = fields_of(command)
         await check_command(actor, user_id, name, fields, self._organisations.find)
         callback = await self._callbacks.find(actor, headers.get(b"callback-url"))
-        envelope = _envelope(actor, user_id, name, fields, key, callback)
+        envelope = _envelope(actor, user_id, name, fields, key, callback, span.context)
         submitted = await self._submitting.submit(
             envelope, is_keyed=key is not None, rate=await self._rate(actor), preferences=preferences
         )
@@ -122,11 +143,22 @@ def _envelope(
     fields: dict[str, Any],
     key: str | None,
     callback: Callback | None,
+    traceparent: str | None,
 ) -> Envelope:
     now_ms = time.time_ns() // 1_000_000
     command_id = keyed_command_id(actor.caller, key) if key is not None else new_id(now_ms, os.urandom(10))
     content = fingerprint(user_id, name, fields)
-    return Envelope(command_id, name, user_id, fields, content, actor, now_ms, callback=callback)
+    return Envelope(
+        command_id,
+        name,
+        user_id,
+        fields,
+        content,
+        actor,
+        now_ms,
+        callback=callback,
+        traceparent=traceparent,
+    )
 
 
 def _answered(envelope: Envelope, submitted: Submitted, preferences: Preferences) -> Answered:

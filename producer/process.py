@@ -27,6 +27,7 @@ from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
 from keyledger.contract.metrics import serve_metrics
 from keyledger.contract.settings import MissingSetting, Settings
+from keyledger.contract.tracing import open_tracing
 from keyledger.contract.wakeups import celery_settings, wakeup
 from keyledger.lanes.connections import connect_async
 from keyledger.lanes.intake import Intake, IntakeLimits
@@ -104,6 +105,7 @@ class Producer:
         self.redis = connect_async(settings.redis_url, name="keyledger-producer")
         self.waker = Waker(settings.broker_url or settings.redis_url)
         self.metrics = ProducerMetrics()
+        self.tracing = open_tracing(settings, "keyledger-producer")
         self.recorded = RecordedLookup(self.pool)
         self.replies = Replies(
             connect_async(settings.redis_url, name="keyledger-replies"), self._look_up_waiting
@@ -131,7 +133,13 @@ class Producer:
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
         self.application = Application(
             CommandRoute(
-                settings, authenticator, self.organisations, callbacks, self.submitting, self.metrics
+                settings,
+                authenticator,
+                self.organisations,
+                callbacks,
+                self.submitting,
+                self.metrics,
+                self.tracing,
             ),
             ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes()
             | self._webhook_routes(authenticator)
@@ -169,6 +177,7 @@ class Producer:
             self.waker.stop()
             await self.pool.close()
             await self.redis.aclose()
+            self.tracing.close()
 
     async def serve(self) -> None:
         """Serve until SIGTERM or SIGINT."""

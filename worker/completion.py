@@ -11,6 +11,7 @@ from typing import Final
 import redis
 
 from keyledger.contract.settings import Settings
+from keyledger.contract.tracing import Tracing
 from keyledger.ledger.connections import connect_writer, open_pool
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.pruning import Retention
@@ -46,8 +47,10 @@ class Completion:
         failpoints: Failpoints,
         metrics: WorkerMetrics,
         task_events: TaskEvents,
+        tracing: Tracing,
     ) -> None:
         self._metrics = metrics
+        self._tracing = tracing
         self._task_events = task_events
         self._settings = settings
         self._stopping = stopping
@@ -108,6 +111,7 @@ class Completion:
                 self._failpoints,
                 self._metrics,
                 self._task_events.note_delivery,
+                self._tracing,
             )
         )
 

@@ -19,6 +19,7 @@ from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
 from keyledger.contract.metrics import serve_metrics
 from keyledger.contract.settings import MissingSetting, Settings
+from keyledger.contract.tracing import open_tracing
 from keyledger.contract.wakeups import celery_settings
 from keyledger.lanes.connections import connect, connect_listener
 from keyledger.ledger.connections import connect as connect_ledger
@@ -63,6 +64,7 @@ def run(settings: Settings) -> None:
         has_heartbeat=True,
         stopping=stopping,
     )
+    tracing = open_tracing(settings, "keyledger-deliverer")
     completion = Completion(
         settings,
         connect(settings.redis_url, name="keyledger-deliverer"),
@@ -70,6 +72,7 @@ def run(settings: Settings) -> None:
         Failpoints(settings.failpoints, test_mode=settings.test_mode),
         metrics,
         task_events,
+        tracing,
     )
     listener = connect_listener(settings.redis_url, name="keyledger-bell")
     bell = Listening(listener, completion.tell, stopping)
@@ -81,3 +84,4 @@ def run(settings: Settings) -> None:
     stopping.wait()
     completion.tell()
     completion.join()
+    tracing.close()

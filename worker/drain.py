@@ -16,6 +16,7 @@ import redis
 import structlog
 
 from keyledger.contract.settings import Settings
+from keyledger.contract.tracing import Tracing
 from keyledger.lanes.bell import Bell
 from keyledger.lanes.holding import Claimed, Finished, Shard
 from keyledger.ledger.errors import LedgerError
@@ -26,6 +27,7 @@ from .claimed import open_lane
 from .metrics import WorkerMetrics
 from .processing import Batch, LeaseLost, Processing, jittered
 from .task_events import TaskEvents
+from .traced_batch import trace_batch
 
 FAILED_DELAY_MS = 200
 
@@ -44,6 +46,7 @@ class DrainParts:
     failpoints: Failpoints
     metrics: WorkerMetrics
     task_events: TaskEvents
+    tracing: Tracing
 
 
 class Drain:
@@ -110,6 +113,7 @@ class Drain:
             finished = processing.process(batch)
             metrics.note_batch(batch, claimed.now_ms)
             self._parts.task_events.note_batch(batch, claimed.now_ms)
+            trace_batch(self._parts.tracing, batch, claimed.now_ms, time.time_ns() // 1_000_000)
             failpoints.hit("after-commit")
             self._parts.committed()
         except LeaseLost:

@@ -18,6 +18,7 @@ from keyledger.contract.interpreter import settle_interpreter
 from keyledger.contract.logs import configure_logging
 from keyledger.contract.metrics import serve_metrics
 from keyledger.contract.settings import Settings
+from keyledger.contract.tracing import open_tracing
 from keyledger.contract.wakeups import DRAIN_QUEUE, DRAIN_TASK, celery_settings, wakeup
 from keyledger.lanes.connections import connect, connect_listener
 from keyledger.lanes.holding import BatchLimits, Shard
@@ -61,8 +62,17 @@ class Worker:
             stopping=self.stopping,
         )
         self.metrics = WorkerMetrics(names_endpoints=settings.metrics_name_endpoints)
+        self.tracing = open_tracing(settings, "keyledger-worker")
         self.completion = (
-            Completion(settings, self.redis, self.stopping, failpoints, self.metrics, self.task_events)
+            Completion(
+                settings,
+                self.redis,
+                self.stopping,
+                failpoints,
+                self.metrics,
+                self.task_events,
+                self.tracing,
+            )
             if settings.worker_delivers
             else Ringing(self.redis, self.stopping)
         )
@@ -75,6 +85,7 @@ class Worker:
             failpoints,
             self.metrics,
             self.task_events,
+            self.tracing,
         )
         limits = BatchLimits(
             lanes=settings.drain_lanes,
@@ -200,3 +211,4 @@ def run(settings: Settings) -> None:
     worker.stop()
     worker.completion.join()
     worker.recorders.close()
+    worker.tracing.close()

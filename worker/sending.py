@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from keyledger.contract.events import ENDPOINT_DISABLED
 from keyledger.contract.identity import new_id
+from keyledger.contract.tracing import Tracing
 from keyledger.ledger.delivering import due_endpoints, give_back, record_results, take_deliveries
 from keyledger.ledger.delivery import Delivery, DueEndpoint, Health, Result
 from keyledger.ledger.failpoints import Failpoints
@@ -29,6 +30,7 @@ from .attempting import Attempt, Attempting
 from .composing import Composing
 from .delivery_rules import Schedule, follow, health_after, tells_of_endpoint
 from .metrics import WorkerMetrics
+from .traced_attempt import post_traced
 
 SHARE_FIRST: Final = 8.0
 SHARE_MAX: Final = 32.0
@@ -52,6 +54,7 @@ class DelivererParts:
     failpoints: Failpoints
     metrics: WorkerMetrics
     ended: Callable[[Result, str, int], None]
+    tracing: Tracing
 
 
 class Sending:
@@ -147,7 +150,7 @@ class Sending:
             log.warning("an endpoint cannot be delivered to", endpoint=endpoint.id, error=str(error))
             return Attempt(now_ms, {}, None, "endpoint", str(error).encode(), None)
         self._parts.failpoints.hit("before-attempt")
-        attempt = await self._attempting.post(request.url, request.headers, request.body)
+        attempt = await post_traced(self._parts.tracing, self._attempting, delivery, request)
         self._parts.failpoints.hit("after-attempt")
         return attempt
 

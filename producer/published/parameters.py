@@ -47,6 +47,12 @@ REQUEST_ID: Final = {
     "description": "At most 128 visible characters; comes back in the answer, to find it in logs.",
     "schema": {"type": "string"},
 }
+TRACEPARENT: Final = {
+    "in": "header",
+    "name": "traceparent",
+    "description": "W3C Trace Context: the command's webhooks carry the same trace.",
+    "schema": {"type": "string"},
+}
 WHOLE: Final = {"type": "integer", "minimum": 0, "maximum": 9_999_999_999}
 
 

@@ -12,6 +12,7 @@ from .parameters import (
     NUMBER,
     PREFER,
     REQUEST_ID,
+    TRACEPARENT,
     USER_ID,
     WHOLE,
     query,
@@ -98,7 +99,7 @@ def _command(command: str) -> Operation:
         "tags": ["commands"],
         "summary": command,
         "description": _EFFECTS[command] + " Commands of one user are done one at a time, in order.",
-        "parameters": [USER_ID, IDEMPOTENCY_KEY, PREFER, CALLBACK_URL, REQUEST_ID],
+        "parameters": [USER_ID, IDEMPOTENCY_KEY, PREFER, CALLBACK_URL, REQUEST_ID, TRACEPARENT],
         "requestBody": {
             "required": True,
             "content": {

@@ -53,6 +53,13 @@ _HEADERS: Final = [
         "description": "Which key of `/.well-known/webhook-keys` verifies `v1a`.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
+    {
+        "in": "header",
+        "name": "traceparent",
+        "required": False,
+        "description": "W3C Trace Context: the trace of the command's request.",
+        "schema": {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
+    },
 ]
 _RETRY_AFTER: Final = {
     "Retry-After": {

@@ -61,7 +61,7 @@ def test_the_document_has_every_command_status_and_error() -> None:
             str(code) for code in (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
         }
         assert expected <= set(operation["responses"])
-        assert {"id", "Idempotency-Key", "Prefer", "Callback-URL", "X-Request-Id"} == {
+        assert {"id", "Idempotency-Key", "Prefer", "Callback-URL", "X-Request-Id", "traceparent"} == {
             parameter["name"] for parameter in operation["parameters"]
         }
     responses = made["paths"]["/users/{id}/AddPhysicalKey"]["post"]["responses"]

@@ -59,6 +59,7 @@ def test_every_type_of_event_is_there_in_every_format(published: dict[str, Any])
         expected_headers = [
             *(("header", name, True) for name in HEADERS),
             ("header", "webhook-key-id", False),
+            ("header", "traceparent", False),
         ]
         assert expected_headers == [
             (parameter["in"], parameter["name"], parameter["required"]) for parameter in parameters
