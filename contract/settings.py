@@ -44,7 +44,9 @@ class Settings(BaseSettings):
     database_url: str = Field("postgresql://127.0.0.1:5432/keyledger", description="The ledger")
     lanes_shards: PositiveInt = Field(1, description="Fixed when the ledger is first used")
     test_mode: bool = Field(False, description="Allows failpoints")
-    failpoints: str = Field("", description="`name=kill|pause:<ms>|raise[*times]`, comma separated")
+    failpoints: str = Field(
+        "", description="`name=kill|stop|pause:<ms>|raise[*times][@nth]`, comma separated"
+    )
 
     host: str = Field("127.0.0.1", description="Where a producer listens")
     port: int = Field(8080, ge=1, le=65535, description="Port of a producer")

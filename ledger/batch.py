@@ -149,3 +149,8 @@ class LaneRecord:
     """By command id, those recorded earlier included."""
     reused: set[str] = field(default_factory=set)
     """Ids that are recorded with another fingerprint: nothing is recorded for them now."""
+
+    @property
+    def replayed(self) -> int:
+        """How many of the outcomes were recorded earlier."""
+        return len(self.outcomes) - len(self.new)

@@ -1,8 +1,9 @@
 """Due deliveries and what became of them: the deliverer's half of the ledger. Async.
 
-A lane is taken with a lease and a new fence; whoever dies leaves a lane that is still due when the lease
-ends, and results are written only where the fence still matches. One lane has one attempt at a time. Its row
-is locked before it is asked whether more waits, so that a fan-out at the same time wakes it or is seen.
+A lane is taken with a lease and a new fence, and with it the run of deliveries at its head; whoever dies
+leaves a lane that is still due when the lease ends, and results are written only where the fence still
+matches. One lane has one attempt at a time. Its row is locked before it is asked whether more waits, so that
+a fan-out at the same time wakes it or is seen.
 """
 
 from collections.abc import Collection
@@ -59,14 +60,34 @@ FROM (
     ORDER BY position LIMIT {LOOKED_AT}
 ) d
 """
+# A run may be attempted one after the other as long as each succeeds: what is not due, and still blocks the
+# lane, ends it.
+_RUN: Final = f"""
+SELECT d.id, d.event_id, d.attempts, d.previous, d.url, d.position
+FROM (
+    SELECT *,
+           max(CASE WHEN due_ms > {NOW_MS} THEN blocks_until_ms END)
+               OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS blocked_ms
+    FROM (
+        SELECT * FROM deliveries
+        WHERE endpoint_id = lane.endpoint_id AND user_id = lane.user_id AND status = 'pending'
+        ORDER BY position LIMIT {LOOKED_AT}
+    ) oldest
+) d
+WHERE d.due_ms <= {NOW_MS}
+  AND (coalesce(d.blocked_ms, 0) <= {NOW_MS}
+       OR (SELECT "order" FROM endpoints WHERE id = lane.endpoint_id) = 'none')
+ORDER BY d.position LIMIT %(run_max)s
+"""
 _NEXT: Final = f"""
 SELECT lane.endpoint_id::text, lane.user_id AS lane, lane.fence, n.id::text AS delivery_id, n.attempts,
        n.previous::text, n.url, e.traceparent, e.position, e.id::text, e.user_id, e.version, e.type, e.data,
        e.command_id::text, e.organisation, e.time_ms
 FROM unnest(%(endpoints)s::uuid[], %(users)s::text[], %(fences)s::bigint[])
      AS lane(endpoint_id, user_id, fence),
-LATERAL (SELECT * FROM ({_SCHEDULE}) s WHERE ready_ms <= {NOW_MS} ORDER BY position LIMIT 1) n
+LATERAL ({_RUN}) n
 JOIN events e ON e.id = n.event_id
+ORDER BY n.position
 """
 _LOCK: Final = """
 SELECT l.endpoint_id::text, l.user_id FROM delivery_lanes l
@@ -129,19 +150,23 @@ async def due_endpoints(pool: AsyncConnectionPool) -> list[DueEndpoint]:
         return await (await cursor.execute(_DUE_ENDPOINTS)).fetchall()
 
 
-async def take_deliveries(pool: AsyncConnectionPool, free: dict[str, int], lease_ms: int) -> list[Delivery]:
-    """Take due lanes, for each endpoint as many as are given, and the next delivery of each."""
+async def take_deliveries(
+    pool: AsyncConnectionPool, free: dict[str, int], lease_ms: int, run_max: int
+) -> list[list[Delivery]]:
+    """Take due lanes, for each endpoint as many as are given, and of each the next deliveries: a run."""
     asked = {"ids": list(free), "free": list(free.values()), "lease_ms": lease_ms}
     async with pool.connection() as connection:
         taken: list[Lane] = await (await connection.execute(_TAKE, asked)).fetchall()
-        rows = await (await connection.execute(_NEXT, _columns(taken))).fetchall()
-        found = {(endpoint_id, lane) for endpoint_id, lane, *_ in rows}
-        idle = [lane for lane in taken if lane[:2] not in found]
+        rows = await (await connection.execute(_NEXT, {**_columns(taken), "run_max": run_max})).fetchall()
+        runs: dict[tuple[str, str], list[Delivery]] = {}
+        for row in rows:
+            runs.setdefault(row[:2], []).append(_delivery(row))
+        idle = [lane for lane in taken if lane[:2] not in runs]
         if idle:
             # Nothing may be tried yet: say when.
             async with connection.transaction():
                 await _settle(connection, await _locked(connection, idle))
-    return [_delivery(row) for row in rows]
+    return list(runs.values())
 
 
 async def give_back(pool: AsyncConnectionPool, deliveries: list[Delivery]) -> None:

@@ -10,6 +10,18 @@ Lane = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """How an endpoint is after an attempt; with a `reason` it is disabled, with `disables_ms`, when that will
+    be, its organisation is warned."""
+
+    failures: int = 0
+    failing_since_ms: int | None = None
+    probe_ms: int | None = None
+    reason: str = ""
+    disables_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DueEndpoint:
     """An endpoint that has something due, with its health."""
 
@@ -23,6 +35,10 @@ class DueEndpoint:
     failures: int
     failing_since_ms: int | None
     probe_ms: int | None
+
+    @property
+    def health(self) -> Health:
+        return Health(self.failures, self.failing_since_ms, self.probe_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +79,6 @@ class Result:
             "due_ms": self.due_ms,
             "blocks_until_ms": self.blocks_until_ms,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How an endpoint is after an attempt; with a `reason` it is disabled, with `disables_ms`, when that will
-    be, its organisation is warned."""
-
-    failures: int = 0
-    failing_since_ms: int | None = None
-    probe_ms: int | None = None
-    reason: str = ""
-    disables_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

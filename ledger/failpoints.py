@@ -13,6 +13,7 @@ from typing import Final
 NAMES: Final = frozenset(
     {
         "after-claim",
+        "before-transaction",
         "before-commit",
         "after-commit",
         "after-finish",
@@ -27,7 +28,8 @@ NAMES: Final = frozenset(
 )
 
 
-_ACTION: Final = re.compile(r"kill|raise|pause:\d+", re.ASCII)
+_ACTION: Final = re.compile(r"(kill|stop|raise|pause:\d+)(?:\*(\d+))?(?:@(\d+))?", re.ASCII)
+_FOR_EVER: Final = 1_000_000_000
 
 
 class FailpointHit(Exception):
@@ -35,8 +37,9 @@ class FailpointHit(Exception):
 
 
 class Failpoints:
-    """The failpoints of a process. Specification: `name=kill`, `name=pause:<ms>`, `name=raise`, each with
-    an optional `*<times>`, separated by commas."""
+    """The failpoints of a process. Specification: `name=<action>`, separated by commas. Actions: `kill`, `stop`
+    (frozen until it is told to continue), `pause:<ms>`, `raise`; each may be followed by `*<times>`, then by
+    `@<n>`: the first time is the n-th that the place is passed."""
 
     def __init__(self, specification: str, *, test_mode: bool) -> None:
         if specification and not test_mode:
@@ -45,12 +48,14 @@ class Failpoints:
             )
         self._lock = threading.Lock()
         self._actions: dict[str, tuple[str, int]] = {}
+        self._passed_left: dict[str, int] = {}
         for part in filter(None, specification.split(",")):
             name, _, action = part.partition("=")
-            action, _, times = action.partition("*")
-            if name not in NAMES or not _ACTION.fullmatch(action):
+            match = _ACTION.fullmatch(action)
+            if name not in NAMES or match is None:
                 raise ValueError(f"unknown failpoint {part!r}; names: {', '.join(sorted(NAMES))}")
-            self._actions[name] = (action, int(times or 1_000_000_000))
+            self._actions[name] = (match[1], int(match[2] or _FOR_EVER))
+            self._passed_left[name] = int(match[3] or 1) - 1
 
     def hit(self, name: str) -> None:
         """Do here what the specification says, if it says anything about this name."""
@@ -58,12 +63,17 @@ class Failpoints:
             return
         with self._lock:
             action, times = self._actions[name]
+            if self._passed_left[name] > 0:
+                self._passed_left[name] -= 1
+                return
             if times == 0:
                 return
             self._actions[name] = (action, times - 1)
         verb, _, argument = action.partition(":")
         if verb == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        elif verb == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
         elif verb == "pause":
             time.sleep(int(argument) / 1000)
         else:

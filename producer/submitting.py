@@ -93,18 +93,26 @@ class Submitting:
             verdict, is_known = await self._accept(submission, ends_at_s)
             self._failpoints.hit("after-accept")
             if verdict.state == "finished":
-                recorded = await self._recorded.find(envelope.id)
-                if recorded is not None:
-                    return Submitted(replayed_answer(recorded, envelope.fingerprint), is_known)
+                answer = await self._recorded_answer(envelope)
+                if answer is not None:
+                    return Submitted(answer, is_known)
             if not is_waiting:
                 return Submitted(None, is_known)
             line = await self._replies.wait(answered, ends_at_s - loop.time())
             if line is not None:
                 return Submitted(Answer.decode(line), is_known)
         # The last look: the answer may have been published while nobody listened.
-        recorded = None if self._is_stopping else await self._recorded.find(envelope.id)
-        answer = None if recorded is None else replayed_answer(recorded, envelope.fingerprint)
+        answer = None if self._is_stopping else await self._recorded_answer(envelope)
         return Submitted(answer, is_known)
+
+    async def _recorded_answer(self, envelope: Envelope) -> Answer | None:
+        """The answer that is recorded of an accepted command. None, too, when the ledger cannot be asked: that
+        it was accepted is true all the same."""
+        try:
+            recorded = await self._recorded.find(envelope.id)
+        except Unavailable:
+            return None
+        return None if recorded is None else replayed_answer(recorded, envelope.fingerprint)
 
     async def _accept(self, submission: Submission, ends_at_s: float) -> tuple[Verdict, bool]:
         """Repeat an accept of unknown outcome until the wait ends; returns also whether the id was known

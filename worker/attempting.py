@@ -62,6 +62,17 @@ class Attempt:
         return self.error is None and self.status is not None and 200 <= self.status < 300
 
     @property
+    def row(self) -> dict[str, object]:
+        """What is kept of it."""
+        return {
+            "started_ms": self.started_ms,
+            "phases_ms": self.phases_ms,
+            "status": self.status,
+            "error": self.error,
+            "excerpt": self.excerpt.hex(),
+        }
+
+    @property
     def outcome(self) -> str:
         """In a word: `delivered`, a class of statuses such as `5xx`, or the kind of error."""
         if self.is_success:

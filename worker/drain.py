@@ -100,16 +100,16 @@ class Drain:
             )
             for lane in lanes
         ]
+        batch = Batch(fence, lanes)
         try:
             failpoints.hit("after-claim")
             processing = Processing(
                 self._recorder,
                 self._parts.settings.retry_delays_s,
                 self._keep_lease,
-                lambda: failpoints.hit("deciding"),
+                failpoints,
                 metrics,
             )
-            batch = Batch(fence, lanes)
             finished = processing.process(batch)
             metrics.note_batch(batch, claimed.now_ms)
             self._parts.task_events.note_batch(batch, claimed.now_ms)
@@ -129,6 +129,7 @@ class Drain:
             shard=self._shard.number,
             lanes=len(lanes),
             commands=commands,
+            replayed=batch.replayed,
             lost=len(lost),
             ms=round((time.monotonic() - began_s) * 1000, 1),
         )

@@ -92,9 +92,8 @@ class WorkerMetrics(Figures):
                 self.fences_refused.add()
             for decided in record.new:
                 self.commands.add(decided.envelope.command, decided.outcome.status)
-            replayed = len(record.outcomes) - len(record.new)
-            if replayed > 0:
-                self.commands.add("any", "replayed", times=replayed)
+            if record.replayed:
+                self.commands.add("any", "replayed", times=record.replayed)
             waits_ms = [(claimed_ms - decided.envelope.accepted_at_ms) for decided in record.new]
             self.lane_wait.observe_all(max(0, wait_ms) / 1000 for wait_ms in waits_ms)
             lasted_ms = [decided.completed_ms - decided.envelope.accepted_at_ms for decided in record.new]

@@ -19,6 +19,7 @@ from keyledger.contract.outcomes import Answer, Outcome, answer_body, encode_bod
 from keyledger.lanes.holding import Finished
 from keyledger.ledger.batch import DeadLetter, LaneBatch, LaneRecord
 from keyledger.ledger.errors import LedgerRaced, LedgerUnreachable
+from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
 
 from .claimed import NOT_UNDERSTOOD_REASON, OpenedLane
@@ -47,6 +48,11 @@ class Batch:
     faults: dict[str, Exception] = field(default_factory=dict)
     """By lane: why its next command could not be recorded."""
 
+    @property
+    def replayed(self) -> int:
+        """How many of its commands turned out to be recorded already."""
+        return sum(record.replayed for records in self.records.values() for record in records)
+
 
 class Processing:
     """Records claimed lanes by the rules above."""
@@ -56,13 +62,13 @@ class Processing:
         recorder: Recorder,
         retry_delays_s: Sequence[float],
         keep_lease: Callable[[], None],
-        deciding: Callable[[], None],
+        failpoints: Failpoints,
         metrics: WorkerMetrics,
     ) -> None:
         self._recorder = recorder
         self._retry_delays_s = retry_delays_s
         self._keep_lease = keep_lease
-        self._deciding = deciding
+        self._failpoints = failpoints
         self._metrics = metrics
 
     def process(self, batch: Batch) -> list[Finished]:
@@ -70,7 +76,7 @@ class Processing:
         cancelled = frozenset[str]().union(*(lane.held.cancelled for lane in batch.lanes))
 
         def decide_one(user: UserState, envelope: Envelope, now_ms: int) -> Outcome:
-            self._deciding()
+            self._failpoints.hit("deciding")
             return cancellation() if envelope.id in cancelled else decide(user, envelope, now_ms)
 
         try:
@@ -150,6 +156,7 @@ class Processing:
     def _recorded(
         self, lanes: list[LaneBatch], fence: int, decide_one: Callable[[UserState, Envelope, int], Outcome]
     ) -> list[LaneRecord]:
+        self._failpoints.hit("before-transaction")
         began_s = time.monotonic()
         records = self._recorder.record(lanes, fence, decide_one)
         self._metrics.commit.observe(time.monotonic() - began_s)

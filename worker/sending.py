@@ -1,7 +1,8 @@
 """What a deliverer is sending now, and how much of it each endpoint may be.
 
 Guarantee: each endpoint has its own share of what runs at once; the share grows while it goes well and is
-halved when the receiver cannot keep up, and an endpoint that fails altogether is probed by one delivery.
+halved when the receiver cannot keep up, and an endpoint that fails altogether is probed by one delivery. The
+deliveries of a run are sent one after the other, and no further than the first that fails.
 """
 
 import asyncio
@@ -34,6 +35,9 @@ from .traced_attempt import post_traced
 
 SHARE_FIRST: Final = 8.0
 SHARE_MAX: Final = 32.0
+RUN_MAX: Final = 32
+RUN_S: Final = 0.5
+"""A run that has taken so long ends: what it did is recorded then, and sent again if we die before."""
 STOP_S: Final = 0.5
 SIGNING_KEY_EACH_S: Final = 30.0
 
@@ -84,13 +88,13 @@ class Sending:
         due = await due_endpoints(self._pool)
         await self._look_for_signing_key(due)
         endpoints = {endpoint.id: endpoint for endpoint in due if self._is_open(endpoint)}
-        self._health |= {id_: _health(endpoint) for id_, endpoint in endpoints.items()}
+        self._health |= {id_: endpoint.health for id_, endpoint in endpoints.items()}
         wanted = self._wanted(list(endpoints.values()), free)
         if not wanted:
             return recorded
-        taken = await take_deliveries(self._pool, wanted, self._parts.lease_ms)
-        for delivery in taken:
-            self._start(endpoints[delivery.endpoint_id], delivery)
+        taken = await take_deliveries(self._pool, wanted, self._parts.lease_ms, RUN_MAX)
+        for run in taken:
+            self._start(endpoints[run[0].endpoint_id], run)
         return recorded or bool(taken)
 
     async def stop(self) -> None:
@@ -123,20 +127,28 @@ class Sending:
         share = 1 if endpoint.probe_ms is not None else int(self._shares.get(endpoint.id, SHARE_FIRST))
         return share - self._running.get(endpoint.id, 0)
 
-    def _start(self, endpoint: DueEndpoint, delivery: Delivery) -> None:
+    def _start(self, endpoint: DueEndpoint, run: list[Delivery]) -> None:
         self._running[endpoint.id] = self._running.get(endpoint.id, 0) + 1
-        task = asyncio.create_task(self._send(endpoint, delivery))
-        self._tasks[task] = delivery
+        task = asyncio.create_task(self._send(endpoint, run[:1] if endpoint.probe_ms is not None else run))
+        self._tasks[task] = run[0]
         task.add_done_callback(self._tasks.pop)
 
-    async def _send(self, endpoint: DueEndpoint, delivery: Delivery) -> None:
+    async def _send(self, endpoint: DueEndpoint, run: list[Delivery]) -> None:
+        done: list[tuple[DueEndpoint, Delivery, Attempt]] = []
+        ends_s = time.monotonic() + RUN_S
         try:
-            began_s = time.monotonic()
-            attempt = await self._attempt(endpoint, delivery)
-            self._parts.metrics.note_attempt(endpoint.id, attempt.outcome, time.monotonic() - began_s)
-            self._done.append((endpoint, delivery, attempt))
-            self._adjust(endpoint.id, attempt)
+            for delivery in run:
+                began_s = time.monotonic()
+                attempt = await self._attempt(endpoint, delivery)
+                now_s = time.monotonic()
+                self._parts.metrics.note_attempt(endpoint.id, attempt.outcome, now_s - began_s)
+                done.append((endpoint, delivery, attempt))
+                self._adjust(endpoint.id, attempt)
+                if not attempt.is_success or now_s > ends_s:
+                    break
         finally:
+            # All at once: with them the lane is given back.
+            self._done += done
             self._running[endpoint.id] -= 1
             if self._running[endpoint.id] == 0:
                 del self._running[endpoint.id]
@@ -219,7 +231,7 @@ class Sending:
                 self._health[endpoint.id] = after
                 health[endpoint.id] = after, new_id(now_ms, os.urandom(10))
             results.append(
-                Result(delivery, _row(attempt), followed.state, followed.attempts, followed.due_ms,
+                Result(delivery, attempt.row, followed.state, followed.attempts, followed.due_ms,
                        followed.blocks_until_ms)
             )  # fmt: skip
             self._parts.ended(results[-1], attempt.outcome, now_ms)
@@ -227,17 +239,3 @@ class Sending:
             tell = log.error if notice.type == ENDPOINT_DISABLED else log.warning
             tell("an endpoint does not work", type=notice.type, endpoint=notice.endpoint_id, **notice.data)
         return True
-
-
-def _health(endpoint: DueEndpoint) -> Health:
-    return Health(endpoint.failures, endpoint.failing_since_ms, endpoint.probe_ms)
-
-
-def _row(attempt: Attempt) -> dict[str, object]:
-    return {
-        "started_ms": attempt.started_ms,
-        "phases_ms": attempt.phases_ms,
-        "status": attempt.status,
-        "error": attempt.error,
-        "excerpt": attempt.excerpt.hex(),
-    }

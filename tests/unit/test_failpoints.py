@@ -1,5 +1,7 @@
 """Failpoints do what a test asks for, and nothing in a service that serves."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -47,6 +49,30 @@ def test_a_failpoint_may_be_good_for_some_times_only() -> None:
         failpoints.hit("deciding")
 
 
+def test_a_failpoint_may_let_the_first_ones_pass() -> None:
+    """`@3` begins with the third; it goes together with a number of times."""
+    failpoints = Failpoints("deciding=raise*1@3", test_mode=True)
+    for _ in range(2):
+        failpoints.hit("deciding")
+    with pytest.raises(FailpointHit):
+        failpoints.hit("deciding")
+    failpoints.hit("deciding")
+
+
+def test_a_stopped_process_goes_on_when_it_is_told_to() -> None:
+    """As one that is frozen from outside, but exactly here."""
+    code = """
+from keyledger.ledger.failpoints import Failpoints
+Failpoints("before-commit=stop*1", test_mode=True).hit("before-commit")
+print("goes on")
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    process.send_signal(signal.SIGCONT)
+    assert b"goes on\n" == process.communicate(timeout=60)[0]
+
+
 def test_several_failpoints_are_counted_apart() -> None:
     """Separated by commas."""
     failpoints = Failpoints("after-claim=raise*1,before-commit=raise*1,", test_mode=True)
@@ -81,7 +107,7 @@ finally:
     "specification",
     ["before-dinner=kill", "before-commit", "before-commit=", "before-commit=explode", "=kill", "kill",
      "before-commit=Kill", "deciding=raise*often", "deciding=pause", "deciding=pause:",
-     "deciding=pause:long"],
+     "deciding=pause:long", "deciding=raise@", "deciding=raise@often", "deciding=raise@2*1"],
 )  # fmt: skip
 def test_a_specification_that_means_nothing_is_refused(specification: str) -> None:
     """At the start, not when the failpoint is reached."""

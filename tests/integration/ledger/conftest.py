@@ -94,7 +94,12 @@ def happened(connection: psycopg.Connection, recorder: Recorder, user: str, keys
 
 
 def take(ask: Ask, endpoint: str, room: int = 10) -> list[Delivery]:
-    found: list[Delivery] = ask(take_deliveries, {endpoint: room}, LEASE_MS)
+    """The next delivery of each lane that is due."""
+    return [run[0] for run in take_runs(ask, endpoint, room, 1)]
+
+
+def take_runs(ask: Ask, endpoint: str, room: int, run_max: int) -> list[list[Delivery]]:
+    found: list[list[Delivery]] = ask(take_deliveries, {endpoint: room}, LEASE_MS, run_max)
     return found
 
 

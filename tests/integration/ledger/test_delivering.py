@@ -12,7 +12,7 @@ from keyledger.ledger.delivery_log import list_deliveries, replay_delivery
 from keyledger.ledger.endpoints import change_endpoint
 from keyledger.ledger.fan_out import NEVER_MS, fan_out
 from keyledger.ledger.recording import Recorder
-from tests.integration.ledger.conftest import LATER_MS, Ask, happened, record, take
+from tests.integration.ledger.conftest import LATER_MS, Ask, happened, record, take, take_runs
 
 
 def type_of(deliveries: list[Delivery]) -> list[tuple[str, int | None]]:
@@ -32,6 +32,38 @@ def test_a_lane_has_one_attempt_at_a_time_and_lanes_do_not_wait_for_each_other(
     record(ask, ada, "delivered")
     (second,) = take(ask, endpoint)
     assert (("ada", 2), ada.event.id) == ((second.event.user_id, second.event.version), second.previous)
+
+
+def test_a_lane_is_taken_with_the_run_at_its_head(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """So many of a user, in order; what was not sent of it is due again when the lane is given back."""
+    happened(connection, recorder, "ada", 5)
+    (run,) = take_runs(ask, endpoint, 10, 4)
+    assert [("ada", version) for version in (1, 2, 3, 4)] == type_of(run)
+    assert [delivery.event.id for delivery in run[:3]] == [delivery.previous for delivery in run[1:]]
+    record(ask, run[0], "delivered")
+    (rest,) = take_runs(ask, endpoint, 10, 10)
+    assert [("ada", version) for version in (2, 3, 4, 5, 6)] == type_of(rest)
+
+
+def test_a_run_ends_before_what_is_not_due_and_holds_up_the_next(
+    connection: psycopg.Connection, recorder: Recorder, ask: Ask, endpoint: str
+) -> None:
+    """But goes on after one that no longer may; without an order it passes over it at once."""
+    happened(connection, recorder, "ada", 3)
+    (run,) = take_runs(ask, endpoint, 10, 10)
+    record(ask, run[1], "pending", due_ms=LATER_MS, blocks_until_ms=LATER_MS)
+    assert [[("ada", 1)]] == [type_of(found) for found in take_runs(ask, endpoint, 10, 10)]
+    connection.execute("UPDATE delivery_lanes SET held_until_ms = 0, due_ms = 0")
+    connection.execute("UPDATE deliveries SET blocks_until_ms = 0 WHERE attempts > 0")
+    (run,) = take_runs(ask, endpoint, 10, 10)
+    assert [("ada", 1), ("ada", 3), ("ada", 4)] == type_of(run)
+    connection.execute("UPDATE delivery_lanes SET held_until_ms = 0, due_ms = 0")
+    connection.execute("UPDATE deliveries SET blocks_until_ms = %s WHERE attempts > 0", [LATER_MS])
+    ask(change_endpoint, "acme", endpoint, {"order": "none"})
+    (run,) = take_runs(ask, endpoint, 10, 10)
+    assert [("ada", 1), ("ada", 3), ("ada", 4)] == type_of(run)
 
 
 def test_what_an_old_holder_found_is_not_written(

@@ -1,0 +1,66 @@
+"""What a fault is: how it strikes, what must have been seen of it, and within what time all must go on.
+
+A trial whose fault did not bite shows nothing, so each fault names its markers, and a trial without them
+fails.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .shape import Shape
+
+if TYPE_CHECKING:
+    from .trial import Trial
+
+Need = Literal["embedded", "faketime"]
+"""`embedded`: servers that may be killed; `faketime`: libfaketime, for clocks that jump."""
+Settings = Mapping[str, Mapping[str, object]]
+"""By process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Something that must have been seen, or the fault did not bite."""
+
+    text: str
+    is_seen: Callable[["Trial"], bool]
+
+
+def _none(_: random.Random, __: Shape) -> Settings:
+    return {}
+
+
+def _as_it_is(shape: Shape) -> Shape:
+    return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. `strike` returns when it is healed; `settings` are of the processes at their start."""
+
+    name: str
+    text: str
+    strike: Callable[["Trial"], None]
+    markers: tuple[Marker, ...]
+    settings: Callable[[random.Random, Shape], Settings] = _none
+    shaped: Callable[[Shape], Shape] = _as_it_is
+    needs: frozenset[Need] = frozenset()
+    recovers_within_s: Callable[[Shape], float] | None = None
+    """From the moment that `Trial.recovers_from_here` was called."""
+
+
+def said(text: str, role: str = "worker") -> Marker:
+    """A process of the role has logged it."""
+    return Marker(f"{role} said: {text}", lambda trial: trial.system.said(text, role) > 0)
+
+
+def noted(fact: str) -> Marker:
+    """The strike has noted it, with a value that counts."""
+    return Marker(fact, lambda trial: bool(trial.facts.get(fact)))
+
+
+def within_lease(shape: Shape) -> float:
+    """A lease, and two seconds."""
+    return shape.lease_s + 2

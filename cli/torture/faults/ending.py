@@ -1,0 +1,104 @@
+"""F1, F8, F16: processes that end, killed at each step between two durable writes, or asked to stop."""
+
+import random
+import signal
+from typing import Final
+
+from ..fault import Fault, Marker, Settings, noted, said, within_lease
+from ..shape import Shape
+from ..trial import Trial
+
+DIES_WITHIN_S: Final = 60.0
+STEPS_OF_DRAINS: Final = (
+    "after-claim",
+    "before-transaction",
+    "before-commit",
+    "after-commit",
+    "after-finish",
+)
+STEPS_OF_COMPLETION: Final = ("before-relay", "after-relay", "before-attempt", "after-attempt")
+STEPS_OF_INTAKE: Final = ("before-accept", "after-accept")
+DIED: Final = Marker(
+    "a process was killed at its failpoint",
+    lambda trial: any(-signal.SIGKILL in node.exit_codes for node in trial.system.nodes.values()),
+)
+REPLAYED: Final = Marker(
+    "a repeated command was answered from its record or its marker", lambda trial: trial.load.replayed > 0
+)
+HAND_OVER_S: Final = 1.0
+
+
+def _dies_at(name: str, step: str, rng: random.Random) -> Settings:
+    """It dies when it passes the step for the n-th time."""
+    return {name: {"failpoints": f"{step}=kill*1@{rng.randint(3, 12)}"}}
+
+
+def _wait_and_revive(trial: Trial, name: str) -> None:
+    node = trial.system.nodes[name]
+    if not node.wait_until_ended(DIES_WITHIN_S):
+        return
+    trial.struck()
+    trial.recovers_from_here()
+    trial.pause(trial.shape.lease_s)
+    trial.revive(node)
+
+
+def _worker_dies(step: str) -> Fault:
+    leaves_lanes = step in STEPS_OF_DRAINS[:-1]
+    return Fault(
+        f"F1-{step}",
+        f"a worker is killed {step.replace('-', ' ')}",
+        lambda trial: _wait_and_revive(trial, "worker-1"),
+        (DIED, *([said("leases ended")] if leaves_lanes else [])),
+        settings=lambda rng, _: _dies_at("worker-1", step, rng),
+        recovers_within_s=within_lease,
+    )
+
+
+def _producer_dies(step: str) -> Fault:
+    return Fault(
+        f"F8-{step}",
+        f"a producer is killed {step.replace('-', ' ')}",
+        lambda trial: _wait_and_revive(trial, "producer-1"),
+        (DIED, REPLAYED),
+        settings=lambda rng, _: _dies_at("producer-1", step, rng),
+        shaped=lambda shape: _with_producers(shape, 2),
+        recovers_within_s=within_lease,
+    )
+
+
+def _with_producers(shape: Shape, count: int) -> Shape:
+    from dataclasses import replace
+
+    return replace(shape, producers=count)
+
+
+def _worker_stops(trial: Trial) -> None:
+    """Asked by SIGTERM, one after the other, each started again before the next."""
+    trial.wait_until_loaded(0.2)
+    for node in trial.system.workers:
+        trial.struck()
+        node.ask_to_stop()
+        trial.recovers_from_here()
+        if node.wait_until_ended() and node.exit_codes[-1] == 0:
+            trial.facts["workers stopped by themselves"] = (
+                trial.facts.get("workers stopped by themselves", 0) + 1
+            )
+        trial.revive(node)
+        trial.pause(4)
+
+
+ENDING: Final = (
+    *(_worker_dies(step) for step in (*STEPS_OF_DRAINS, *STEPS_OF_COMPLETION)),
+    *(_producer_dies(step) for step in STEPS_OF_INTAKE),
+    Fault(
+        "F16-workers",
+        "workers are restarted one after the other",
+        _worker_stops,
+        (
+            noted("workers stopped by themselves"),
+            Marker("no lease had to end", lambda trial: trial.system.said("leases ended") == 0),
+        ),
+        recovers_within_s=lambda _: HAND_OVER_S,
+    ),
+)

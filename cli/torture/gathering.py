@@ -1,0 +1,79 @@
+"""When a trial is quiet, and what is there then: ledger, receiver, Redis."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import redis
+
+from keyledger.ledger.audit import Audited, audit
+from keyledger.ledger.consuming import list_lags
+from keyledger.ledger.errors import LedgerError
+from keyledger.ledger.stock import count_losses, count_pending_deliveries, take_stock
+
+from .history import Entry
+from .system import System
+from .violation import Violation
+from .world import Head, RecordedCommand, RecordedEvent, StoredKey, World
+
+KEPT_WHEN_IDLE: Final = (b":counters", b":identity")
+COUNTERS: Final = "kl:{0}:counters"
+LOOK_S: Final = 0.1
+ENDLESS: Final = -1
+"""The time to live of a key that has none."""
+
+
+def is_quiet(system: System, within_s: float) -> bool:
+    """Does everything come to its end in that time: commands, events, deliveries, and keys in Redis?"""
+    ends_s = time.monotonic() + within_s
+    while time.monotonic() < ends_s:
+        try:
+            if _is_quiet_now(system):
+                return True
+        except (redis.RedisError, LedgerError):
+            pass
+        time.sleep(LOOK_S)
+    return False
+
+
+def gathered(system: System, history: Sequence[Entry]) -> World:
+    """Everything that the checker looks at."""
+    stock = take_stock(system.ledger)
+    return World(
+        history,
+        [RecordedCommand(*row) for row in stock.commands],
+        [RecordedEvent(*row) for row in stock.events],
+        [Head(*row) for row in stock.heads],
+        [StoredKey(*row) for row in stock.keys],
+        system.receiver.received() if system.receiver is not None else [],
+        [key.decode() for key in left_in_redis(system.redis)],
+        count_losses(system.ledger)[1],
+    )
+
+
+def ledger_findings(system: System) -> list[Violation]:
+    """What `keyledger audit` finds."""
+    found = audit(system.ledger, Audited())
+    return [Violation("I10", finding.user_id, f"Audit: {finding.problem}.", []) for finding in found]
+
+
+def left_in_redis(client: "redis.Redis") -> list[bytes]:
+    """Keys of the lanes that neither stay nor end by themselves."""
+    keys = [key for key in client.scan_iter("kl:*", count=1_000) if not key.endswith(KEPT_WHEN_IDLE)]
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.ttl(key)
+        return [key for key, ttl_s in zip(keys, pipe.execute(), strict=True) if ttl_s == ENDLESS]
+
+
+def waiting_commands(client: "redis.Redis") -> int:
+    """How many commands wait in the lanes."""
+    return int(client.hget(COUNTERS, "waiting") or 0)  # type: ignore[arg-type]
+
+
+def _is_quiet_now(system: System) -> bool:
+    if waiting_commands(system.redis) or any(lag.behind for lag in list_lags(system.ledger)):
+        return False
+    if system.receiver is not None and count_pending_deliveries(system.ledger):
+        return False
+    return not left_in_redis(system.redis)

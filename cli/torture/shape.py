@@ -1,0 +1,30 @@
+"""How a trial is made: how much load, on how many processes, with which lease."""
+
+from dataclasses import dataclass
+from typing import Final
+
+HOT_USER: Final = "user-0000"
+ORGANISATION: Final = "torture"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`hot_share` of all commands are of one user."""
+
+    commands: int = 10_000
+    users: int = 200
+    clients: int = 48
+    workers: int = 2
+    producers: int = 1
+    lease_ms: int = 5_000
+    hot_share: float = 0.5
+    has_receiver: bool = True
+
+    @property
+    def lease_s(self) -> float:
+        return self.lease_ms / 1000
+
+    @property
+    def user_ids(self) -> list[str]:
+        """The hot one first."""
+        return [f"user-{number:04}" for number in range(self.users)]
