@@ -27,6 +27,7 @@ from . import (
     receiver_check,  # noqa: F401 - adds to the webhook command
     tokens,
     top,
+    torture_command,
     up,
     users,
     webhook_command,
@@ -50,6 +51,7 @@ app.command()(migrate.migrate)
 app.command()(audit.audit)
 app.command()(doctor.doctor)
 app.command()(top.top)
+app.command()(torture_command.torture)
 app.add_typer(organisations.app, name="org")
 app.add_typer(api_keys.app, name="apikey")
 app.add_typer(users.app, name="user")

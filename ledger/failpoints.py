@@ -37,9 +37,9 @@ class FailpointHit(Exception):
 
 
 class Failpoints:
-    """The failpoints of a process. Specification: `name=<action>`, separated by commas. Actions: `kill`, `stop`
-    (frozen until it is told to continue), `pause:<ms>`, `raise`; each may be followed by `*<times>`, then by
-    `@<n>`: the first time is the n-th that the place is passed."""
+    """The failpoints of a process. Specification: `name=<action>`, separated by commas. Actions: `kill`,
+    `stop` (frozen until it is told to continue), `pause:<ms>`, `raise`; each may be followed by `*<times>`,
+    then by `@<n>`: the first time is the n-th that the place is passed."""
 
     def __init__(self, specification: str, *, test_mode: bool) -> None:
         if specification and not test_mode:

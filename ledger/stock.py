@@ -19,7 +19,11 @@ SELECT position, id::text, user_id, version, type, (data->>'number')::int, comma
 _HEADS: Final = "SELECT id, version, last_number FROM users"
 _KEYS: Final = "SELECT user_id, number, removed_ms IS NOT NULL FROM physical_keys"
 _IS_USED: Final = "SELECT EXISTS (SELECT FROM commands) OR EXISTS (SELECT FROM events)"
-_PENDING: Final = "SELECT count(*) FROM deliveries WHERE status = 'pending'"
+_PENDING: Final = """
+SELECT count(*) FROM deliveries d JOIN endpoints p ON p.id = d.endpoint_id
+WHERE d.status = 'pending' AND p.deleted_ms IS NULL
+"""
+_EVENT_TIMES: Final = "SELECT id::text, time_ms FROM events WHERE user_id <> %s"
 _ERRORS: Final = "SELECT DISTINCT coalesce(error, (status / 100)::text || 'xx') FROM attempts ORDER BY 1"
 _LOST: Final = (
     "SELECT coalesce(sum(losses), 0)::int, coalesce(sum(last_loss_commands), 0)::int FROM lane_shards"
@@ -58,6 +62,12 @@ def attempt_outcomes(connection: psycopg.Connection) -> list[str]:
     """Each way in which an attempt of a delivery has ended: a kind of error, or a class of statuses."""
     with translated(connection):
         return [outcome for (outcome,) in connection.execute(_ERRORS)]
+
+
+def event_times_ms(connection: psycopg.Connection, but: str) -> dict[str, int]:
+    """When each event happened, by its id, those of one user left out."""
+    with translated(connection):
+        return dict(connection.execute(_EVENT_TIMES, [but]).fetchall())
 
 
 def count_losses(connection: psycopg.Connection) -> tuple[int, int]:

@@ -6,7 +6,7 @@ disk. It promises no replication and no backups: that is what servers of your ow
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,9 +49,14 @@ class EmbeddedServers:
         self.postgres.stop()
 
 
-def start_servers(folder: DataFolder, say: Callable[[str], None] = lambda _: None) -> EmbeddedServers:
-    """Start both in an open data folder; `say` hears of each step. Raises EmbeddedError."""
-    redis = RedisServer(folder)
+def start_servers(
+    folder: DataFolder,
+    say: Callable[[str], None] = lambda _: None,
+    redis_env: Mapping[str, str] | None = None,
+) -> EmbeddedServers:
+    """Start both in an open data folder; `say` hears of each step, `redis_env` is Redis' environment, if not
+    ours. Raises EmbeddedError."""
+    redis = RedisServer(folder, redis_env)
     redis.start(say)
     try:
         postgres = PostgresServer(folder)

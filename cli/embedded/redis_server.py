@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -48,8 +48,10 @@ def redis_binary() -> Path:
 class RedisServer:
     """Valkey or Redis on a data folder."""
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, folder: DataFolder, env: Mapping[str, str] | None = None) -> None:
+        """`env` None: it inherits ours."""
         self._folder = folder
+        self._env = env
         self._password = folder.secret("redis_password")
         self.port = free_port()
         self.url = f"redis://:{self._password}@127.0.0.1:{self.port}/0"
@@ -65,6 +67,7 @@ class RedisServer:
             binary.name,
             [binary, settings],
             self._folder.folder("log") / "redis.log",
+            env=self._env,
             inherited=[self._folder.lock],
         )
         self.process.wait_until(self._answers, START_TIMEOUT_S)

@@ -1,6 +1,6 @@
 """The receiver of a trial: takes webhooks, keeps what came in order of arrival, and can be told to misbehave.
 
-Signatures are verified afterwards with the `standardwebhooks` package, which is not ours.
+Signatures are compared afterwards with those of the `standardwebhooks` package, which is not ours.
 """
 
 import json
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
@@ -40,16 +41,16 @@ class Receiver:
 
     def received(self) -> list[Received]:
         """All that came, verified."""
-        from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+        from standardwebhooks.webhooks import Webhook
 
         webhook = Webhook(self.secret)
         found = []
         for came in list(self.came):
-            is_verified = False
-            with suppress(WebhookVerificationError):
-                webhook.verify(came.body, came.headers)
-                is_verified = True
             event: dict[str, Any] = json.loads(came.body)
+            # Signed again rather than verified, which would judge the time: clocks of trials jump.
+            at = datetime.fromtimestamp(int(came.headers["webhook-timestamp"]), UTC)
+            signature = webhook.sign(came.headers["webhook-id"], at, came.body.decode())
+            is_verified = signature == came.headers["webhook-signature"]
             found.append(
                 Received(event["subject"], event["id"], event.get("previous"), is_verified, event["type"])
             )

@@ -14,8 +14,8 @@ from .shape import Shape
 if TYPE_CHECKING:
     from .trial import Trial
 
-Need = Literal["embedded", "faketime"]
-"""`embedded`: servers that may be killed; `faketime`: libfaketime, for clocks that jump."""
+Need = Literal["embedded", "clocks"]
+"""`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump."""
 Settings = Mapping[str, Mapping[str, object]]
 """By process."""
 
@@ -47,6 +47,8 @@ class Fault:
     settings: Callable[[random.Random, Shape], Settings] = _none
     shaped: Callable[[Shape], Shape] = _as_it_is
     needs: frozenset[Need] = frozenset()
+    runs_max: int | None = None
+    """However many are asked for: of those that take long."""
     recovers_within_s: Callable[[Shape], float] | None = None
     """From the moment that `Trial.recovers_from_here` was called."""
 

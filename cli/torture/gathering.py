@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import redis
 
@@ -11,10 +11,11 @@ from keyledger.ledger.consuming import list_lags
 from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.stock import count_losses, count_pending_deliveries, take_stock
 
+from .bulk import PREFIX
 from .history import Entry
 from .system import System
 from .violation import Violation
-from .world import Head, RecordedCommand, RecordedEvent, StoredKey, World
+from .world import Head, Received, RecordedCommand, RecordedEvent, StoredKey, World
 
 KEPT_WHEN_IDLE: Final = (b":counters", b":identity")
 COUNTERS: Final = "kl:{0}:counters"
@@ -39,16 +40,22 @@ def is_quiet(system: System, within_s: float) -> bool:
 def gathered(system: System, history: Sequence[Entry]) -> World:
     """Everything that the checker looks at."""
     stock = take_stock(system.ledger)
+    received = system.receiver.received() if system.receiver is not None else []
     return World(
         history,
-        [RecordedCommand(*row) for row in stock.commands],
-        [RecordedEvent(*row) for row in stock.events],
-        [Head(*row) for row in stock.heads],
-        [StoredKey(*row) for row in stock.keys],
-        system.receiver.received() if system.receiver is not None else [],
+        [command for row in stock.commands if _is_told(command := RecordedCommand(*row))],
+        [event for row in stock.events if _is_told(event := RecordedEvent(*row))],
+        [head for row in stock.heads if _is_told(head := Head(*row))],
+        [key for row in stock.keys if _is_told(key := StoredKey(*row))],
+        [came for came in received if _is_told(came)],
         [key.decode() for key in left_in_redis(system.redis)],
         count_losses(system.ledger)[1],
     )
+
+
+def _is_told(row: RecordedCommand | RecordedEvent | Head | StoredKey | Received) -> bool:
+    """Does the history know its user?"""
+    return not row.user.startswith(PREFIX)
 
 
 def ledger_findings(system: System) -> list[Violation]:
@@ -57,7 +64,7 @@ def ledger_findings(system: System) -> list[Violation]:
     return [Violation("I10", finding.user_id, f"Audit: {finding.problem}.", []) for finding in found]
 
 
-def left_in_redis(client: "redis.Redis") -> list[bytes]:
+def left_in_redis(client: Any) -> list[bytes]:
     """Keys of the lanes that neither stay nor end by themselves."""
     keys = [key for key in client.scan_iter("kl:*", count=1_000) if not key.endswith(KEPT_WHEN_IDLE)]
     with client.pipeline(transaction=False) as pipe:
@@ -66,9 +73,9 @@ def left_in_redis(client: "redis.Redis") -> list[bytes]:
         return [key for key, ttl_s in zip(keys, pipe.execute(), strict=True) if ttl_s == ENDLESS]
 
 
-def waiting_commands(client: "redis.Redis") -> int:
+def waiting_commands(client: Any) -> int:
     """How many commands wait in the lanes."""
-    return int(client.hget(COUNTERS, "waiting") or 0)  # type: ignore[arg-type]
+    return int(client.hget(COUNTERS, "waiting") or 0)
 
 
 def _is_quiet_now(system: System) -> bool:

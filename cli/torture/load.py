@@ -35,7 +35,7 @@ class Wanted:
     user: str
     body: dict[str, object]
     key: str | None
-    is_async: bool
+    is_async: bool = False
 
 
 @dataclass
@@ -75,6 +75,23 @@ class Load:
     def is_running(self) -> bool:
         return self._thread.is_alive()
 
+    def note(self, process: int, wanted: Wanted, answered: Answered | None = None) -> None:
+        """Write down that something is sent, or what came of it."""
+        number = wanted.body.get("number") if answered is None else answered.number
+        self.history.write(
+            Entry(
+                process,
+                "invoke" if answered is None else answered.kind,
+                wanted.command,
+                wanted.user,
+                wanted.key,
+                None if answered is None else answered.command_id,
+                number if isinstance(number, int) else None,
+                None if answered is None else answered.code,
+                time.monotonic() * 1000,
+            )
+        )
+
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -89,9 +106,7 @@ class Load:
             rng = random.Random(f"{self.seed} {process}")
             while users:
                 user = users.popleft()
-                await self._see_to(
-                    process, rng, Wanted("CreateUser", user, {"userId": user}, f"c-{user}", False)
-                )
+                await self._see_to(process, rng, Wanted("CreateUser", user, {"userId": user}, f"c-{user}"))
             done: deque[Wanted] = deque(maxlen=20)
             number = 0
             while not self._is_ending.is_set():
@@ -136,35 +151,15 @@ class Load:
             delay_s = min(delay_s * 2, BACK_OFF_S[1])
 
     async def _send(self, process: int, wanted: Wanted) -> Answered:
-        number = wanted.body.get("number")
-        invoked = Entry(
-            process, "invoke", wanted.command, wanted.user, wanted.key, None,
-            number if isinstance(number, int) else None, None, _now_ms(),
-        )  # fmt: skip
-        self.history.write(invoked)
+        self.note(process, wanted)
         self.sent += 1
-        answered = await self.asking.ask(process, wanted.user, wanted.command, wanted.body, wanted.key,
-                                         is_async=wanted.is_async)  # fmt: skip
-        self.history.write(
-            Entry(
-                process,
-                answered.kind,
-                wanted.command,
-                wanted.user,
-                wanted.key,
-                answered.command_id,
-                answered.number,
-                answered.code,
-                _now_ms(),
-            )  # fmt: skip
+        answered = await self.asking.ask(
+            process, wanted.user, wanted.command, wanted.body, wanted.key, is_async=wanted.is_async
         )
+        self.note(process, wanted, answered)
         if answered.kind == "ok":
             self.answered += 1
             self.replayed += answered.is_replayed
             if wanted.command == "AddPhysicalKey" and answered.number is not None:
                 self._numbers[wanted.user] = max(self._numbers.get(wanted.user, 0), answered.number)
         return answered
-
-
-def _now_ms() -> float:
-    return time.monotonic() * 1000

@@ -32,9 +32,9 @@ class Node:
         self.exit_codes: list[int] = []
         """Of those that ended."""
 
-    def start(self, **settings: object) -> None:
+    def start(self, settings: Mapping[str, object] | None = None) -> None:
         """Start it, with these settings beside its own; it is not waited for."""
-        given = {f"KEYLEDGER_{name.upper()}": str(value) for name, value in settings.items()}
+        given = {f"KEYLEDGER_{name.upper()}": str(value) for name, value in (settings or {}).items()}
         command = [sys.executable, "-m", "keyledger", self.role]
         self._process = ServerProcess(self.name, command, self._log, env={**self._env, **given})
 

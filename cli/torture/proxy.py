@@ -87,7 +87,7 @@ class _Side(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._held_up: list[tuple[float, bytes]] = []
         self._last_due_s = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._is_timed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -133,8 +133,13 @@ class _Side(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         while self._held_up and self._held_up[0][0] <= loop.time():
             self._transport.write(self._held_up.pop(0)[1])
-        if self._held_up and (self._timer is None or self._timer.when() <= loop.time()):
-            self._timer = loop.call_at(self._held_up[0][0], self.flush)
+        if self._held_up and not self._is_timed:
+            self._is_timed = True
+            loop.call_at(self._held_up[0][0], self._flush_in_time)
+
+    def _flush_in_time(self) -> None:
+        self._is_timed = False
+        self.flush()
 
     def end(self) -> None:
         """The other end is gone."""

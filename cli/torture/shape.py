@@ -19,10 +19,16 @@ class Shape:
     lease_ms: int = 5_000
     hot_share: float = 0.5
     has_receiver: bool = True
+    bulk: int = 1_000_000
+    """Commands of those faults that are about very many."""
 
     @property
     def lease_s(self) -> float:
         return self.lease_ms / 1000
+
+    def of_workers(self, **settings: object) -> dict[str, dict[str, object]]:
+        """Settings that all workers are to have."""
+        return {f"worker-{number}": settings for number in range(1, self.workers + 1)}
 
     @property
     def user_ids(self) -> list[str]:

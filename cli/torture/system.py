@@ -5,18 +5,15 @@ all of them. What was started is ended with the block, however the trial went.
 """
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import psycopg
-import redis
 
 from keyledger.contract.api_key import make_api_key
 from keyledger.lanes.connections import connect as connect_redis
@@ -25,38 +22,16 @@ from keyledger.ledger.connections import connect
 from keyledger.ledger.migrations import migrate
 
 from ..configured import CommandError
-from ..embedded import DataFolder, EmbeddedServers, start_servers
 from ..embedded.server_process import free_port
 from .catching import Receiver, receiver
+from .clocks import Clocks
 from .node import Node
-from .proxy import HOST, Network, Proxy
+from .proxy import HOST, Network
+from .servers import Servers, Wires, clean_environment, embedded_servers
 from .shape import ORGANISATION, Shape
 
 READY_TIMEOUT_S: Final = 60.0
 LOOK_S: Final = 0.02
-PORTS: Final = {"redis": 6379, "rediss": 6379, "postgresql": 5432, "postgres": 5432}
-
-
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Where the servers are; `embedded` None: they are somebody's own, and not ours to kill."""
-
-    redis_url: str
-    database_url: str
-    embedded: EmbeddedServers | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wires:
-    """What a process of ours reaches the servers through."""
-
-    redis: Proxy
-    broker: Proxy
-    postgres: Proxy
-
-    @property
-    def all(self) -> tuple[Proxy, ...]:
-        return self.redis, self.broker, self.postgres
 
 
 @dataclass
@@ -72,6 +47,8 @@ class System:
     ports: dict[str, int] = field(default_factory=dict)
     """Of the producers."""
     receiver: Receiver | None = None
+    clocks: Clocks | None = None
+    """Where the trial sets clocks."""
 
     def __post_init__(self) -> None:
         self._pepper, self._webhook_key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -91,7 +68,7 @@ class System:
         return connection
 
     @property
-    def redis(self) -> "redis.Redis":
+    def redis(self) -> Any:
         """A client, past all proxies."""
         if "redis" not in self._connections:
             self._connections["redis"] = connect_redis(self.servers.redis_url, name="keyledger-torture")
@@ -112,17 +89,10 @@ class System:
         """How often the processes of a role said this."""
         return sum(node.said(text) for node in self.of_role(role))
 
-    def add_node(self, name: str, role: str, *, port: int | None = None, **settings: object) -> Node:
-        """A process that is started now."""
-        wires = Wires(
-            self._wire(self.servers.redis_url),
-            self._wire(self.servers.redis_url),
-            self._wire(self.servers.database_url),
-        )
-        own = {
-            "redis_url": _through(self.servers.redis_url, wires.redis),
-            "broker_url": _through(self.servers.redis_url, wires.broker),
-            "database_url": _through(self.servers.database_url, wires.postgres),
+    def add_node(self, name: str, role: str, settings: Mapping[str, object], port: int | None = None) -> Node:
+        """A process that is started now. `port`: where a producer listens, if not on one of its own."""
+        wires = Wires.before(self.servers, self.network)
+        own = wires.settings(self.servers) | {
             "api_key_pepper": self._pepper,
             "webhook_secret_key": self._webhook_key,
             "webhook_allows_private": "true",
@@ -133,15 +103,19 @@ class System:
             "metrics_port": 0,
             "console_enabled": "false",
             "lane_depth_max": 2_000_000,
+            # Every worker shall have its turn, so that a fault of one bites.
+            "drain_max_s": 1,
         }
         if role == "producer":
             self.ports[name] = own["port"] = port or free_port()
         env = clean_environment() | {
             f"KEYLEDGER_{setting.upper()}": str(value) for setting, value in own.items()
         }
+        if self.clocks is not None:
+            env |= self.clocks.env(name)
         node = Node(name, role, env, self.folder)
         self.nodes[name], self.wires[name] = node, wires
-        node.start(**settings)
+        node.start(settings)
         return node
 
     def wait_until_ready(self) -> None:
@@ -160,19 +134,24 @@ class System:
                 raise CommandError(f"Waited {timeout_s:.0f} s for {what}; logs: {self.folder}")
             time.sleep(LOOK_S)
 
-    def make_endpoint(self, url: str) -> str:
-        """An endpoint that subscribes to everything; returns its secret."""
+    def make_endpoint(self, url: str) -> dict[str, Any]:
+        """An endpoint that subscribes to everything."""
+        made: dict[str, Any] = self._asked("POST", "/webhooks", json={"url": url, "events": ["*"]}).json()
+        return made
+
+    def delete_endpoint(self, id_: str) -> None:
+        self._asked("DELETE", f"/webhooks/{id_}")
+
+    def _asked(self, method: str, path: str, **options: Any) -> httpx.Response:
         port = next(iter(self.ports.values()))
-        made = httpx.post(
-            f"http://{HOST}:{port}/webhooks",
-            json={"url": url, "events": ["*"]},
-            headers={"X-API-Key": self.api_key},
-            timeout=20,
-            trust_env=False,
-        )
-        if made.status_code != 201:
-            raise CommandError(f"The endpoint was not made: {made.text}")
-        return str(made.json()["secret"])
+        headers = {"X-API-Key": self.api_key}
+        with httpx.Client(
+            base_url=f"http://{HOST}:{port}", headers=headers, timeout=20, trust_env=False
+        ) as client:
+            answer = client.request(method, path, **options)
+        if not answer.is_success:
+            raise CommandError(f"{method} {path} was answered {answer.status_code}: {answer.text}")
+        return answer
 
     def close(self) -> None:
         """End every process, in whatever state it is."""
@@ -192,10 +171,6 @@ class System:
             return httpx.get(url, timeout=2, trust_env=False).status_code == 200
         return False
 
-    def _wire(self, url: str) -> Proxy:
-        parts = urlsplit(url)
-        return self.network.proxy(parts.hostname or HOST, parts.port or PORTS[parts.scheme])
-
 
 @contextlib.contextmanager
 def running_system(
@@ -203,43 +178,21 @@ def running_system(
     shape: Shape,
     settings: Mapping[str, Mapping[str, object]],
     own_servers: Servers | None = None,
+    clocks: Clocks | None = None,
 ) -> Iterator[System]:
     """A system that is ready, as long as the block lasts. `settings`: of single processes, by name."""
     with contextlib.ExitStack() as stack:
-        servers = own_servers or stack.enter_context(_embedded(folder / "data"))
+        servers = own_servers or stack.enter_context(embedded_servers(folder / "data", clocks))
         migrate(servers.database_url)
         network = stack.enter_context(Network())
-        system = System(shape, servers, network, folder)
+        system = System(shape, servers, network, folder, clocks=clocks)
         stack.callback(system.close)
         for role, count in (("worker", shape.workers), ("producer", shape.producers)):
             for number in range(1, count + 1):
                 name = f"{role}-{number}"
-                system.add_node(name, role, **settings.get(name, {}))
+                system.add_node(name, role, settings.get(name, {}))
         system.wait_until_ready()
         if shape.has_receiver:
             system.receiver = stack.enter_context(receiver())
-            system.receiver.secret = system.make_endpoint(system.receiver.url)
+            system.receiver.secret = system.make_endpoint(system.receiver.url)["secret"]
         yield system
-
-
-@contextlib.contextmanager
-def _embedded(data: Path) -> Iterator[Servers]:
-    with DataFolder.opened(data) as folder:
-        running = start_servers(folder)
-        try:
-            yield Servers(running.redis_url, running.database_url, running)
-        finally:
-            running.stop()
-
-
-def clean_environment() -> dict[str, str]:
-    """Ours, without settings of keyledger."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("KEYLEDGER_")}
-
-
-def _through(url: str, wire: Proxy) -> str:
-    """The URL with the proxy in the server's place."""
-    parts = urlsplit(url)
-    user_info = parts.netloc.rpartition("@")[0]
-    place = f"{user_info}@{HOST}:{wire.port}" if user_info else f"{HOST}:{wire.port}"
-    return SplitResult(parts.scheme, place, parts.path, parts.query, parts.fragment).geturl()

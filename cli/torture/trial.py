@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ..configured import CommandError
 from .asking import Asking
 from .checking import check, enough
+from .clocks import Clocks, faketime_library
 from .fault import Fault
 from .gathering import gathered, is_quiet, ledger_findings
 from .history import HistoryWriter, operations
 from .load import Load
-from .node import Node
+from .servers import Servers
 from .shape import Shape
-from .system import Servers, System, running_system
+from .system import System, running_system
 from .violation import Violation
 from .world import World
 
@@ -45,6 +47,8 @@ class Trial:
     rng: random.Random
     facts: dict[str, Any] = field(default_factory=dict)
     """What strikes note, for markers and the report."""
+    problems: list[str] = field(default_factory=list)
+    """What strikes found wrong."""
     struck_ms: float | None = None
     recovers_from_ms: float | None = None
 
@@ -64,10 +68,6 @@ class Trial:
         )
         if self.load.error is not None:
             raise self.load.error
-
-    def revive(self, node: Node, **settings: object) -> None:
-        """Start a process again that has ended, as a process manager would."""
-        node.start(**settings)
 
     def pause(self, seconds: float) -> None:
         """Let the fault last."""
@@ -107,8 +107,9 @@ def run_trial(
     shape = fault.shaped(shape)
     folder.mkdir(parents=True)
     say("starting")
+    clocks = _clocks(folder) if "clocks" in fault.needs else None
     with (
-        running_system(folder, shape, fault.settings(rng, shape), own_servers) as system,
+        running_system(folder, shape, fault.settings(rng, shape), own_servers, clocks) as system,
         HistoryWriter(folder / "history.jsonl") as history,
     ):
         load = Load(shape, Asking(system.ports, system.api_key), history, f"{fault.name} {seed}")
@@ -126,12 +127,27 @@ def run_trial(
         say("checking")
         world = gathered(system, history.entries)
         violations = [*check(world, receives=shape.has_receiver), *ledger_findings(system)]
-        problems += _problems(trial, world, healed_ms)
+        problems += trial.problems + _problems(trial, world, healed_ms)
         seen = [marker.text for marker in fault.markers if marker.is_seen(trial)]
+    figures = {name: value for name, value in trial.facts.items() if isinstance(value, float)}
     return Result(
-        fault.name, seed, load.answered, violations, problems, seen, _recovered_s(trial, world),
-        time.monotonic() - began_s, {name: value for name, value in trial.facts.items() if isinstance(value, float)},
-    )  # fmt: skip
+        fault.name,
+        seed,
+        load.answered,
+        violations,
+        problems,
+        seen,
+        _recovered_s(trial, world),
+        time.monotonic() - began_s,
+        figures,
+    )
+
+
+def _clocks(folder: Path) -> Clocks:
+    library = faketime_library()
+    if library is None:
+        raise CommandError("Clocks cannot be set here: install libfaketime (Debian: faketime)")
+    return Clocks(folder / "clocks", library)
 
 
 def _problems(trial: Trial, world: World, healed_ms: float) -> list[str]:

@@ -2,10 +2,10 @@
 
 import random
 import signal
+from dataclasses import replace
 from typing import Final
 
 from ..fault import Fault, Marker, Settings, noted, said, within_lease
-from ..shape import Shape
 from ..trial import Trial
 
 DIES_WITHIN_S: Final = 60.0
@@ -40,7 +40,7 @@ def _wait_and_revive(trial: Trial, name: str) -> None:
     trial.struck()
     trial.recovers_from_here()
     trial.pause(trial.shape.lease_s)
-    trial.revive(node)
+    node.start()
 
 
 def _worker_dies(step: str) -> Fault:
@@ -62,15 +62,9 @@ def _producer_dies(step: str) -> Fault:
         lambda trial: _wait_and_revive(trial, "producer-1"),
         (DIED, REPLAYED),
         settings=lambda rng, _: _dies_at("producer-1", step, rng),
-        shaped=lambda shape: _with_producers(shape, 2),
+        shaped=lambda shape: replace(shape, producers=2),
         recovers_within_s=within_lease,
     )
-
-
-def _with_producers(shape: Shape, count: int) -> Shape:
-    from dataclasses import replace
-
-    return replace(shape, producers=count)
 
 
 def _worker_stops(trial: Trial) -> None:
@@ -84,7 +78,7 @@ def _worker_stops(trial: Trial) -> None:
             trial.facts["workers stopped by themselves"] = (
                 trial.facts.get("workers stopped by themselves", 0) + 1
             )
-        trial.revive(node)
+        node.start()
         trial.pause(4)
 
 

@@ -50,8 +50,7 @@ def _freezes(step: str, words: str) -> Fault:
 
 def _slow(_: random.Random, shape: Shape) -> Settings:
     """Deciding takes long, so many times: a batch of all clients takes longer than a lease."""
-    failpoints = f"deciding=pause:{shape.lease_ms // 20}*80"
-    return {f"worker-{number}": {"failpoints": failpoints} for number in range(1, shape.workers + 1)}
+    return shape.of_workers(failpoints=f"deciding=pause:{shape.lease_ms // 20}*80")
 
 
 def _wait_for_slow_batches(trial: Trial) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from keyledger.ledger.stock import count_losses
 
+from ...embedded import EmbeddedServers
 from ..fault import Fault, Marker, noted, said
-from ..system import EmbeddedServers
 from ..trial import Trial
 
 BACK_WITHIN_S: Final = 5.0
@@ -47,7 +47,7 @@ def _kill(trial: Trial, server: Any) -> None:
     )
 
 
-def _redis_dies(trial: Trial) -> None:
+def redis_dies(trial: Trial) -> None:
     trial.wait_until_loaded(0.3)
     server = _embedded(trial).redis
     _kill(trial, server)
@@ -87,7 +87,7 @@ def _wait_for_loss(trial: Trial) -> None:
     trial.facts["the loss was noticed"] = True
 
 
-def _postgres_dies(trial: Trial) -> None:
+def postgres_dies(trial: Trial) -> None:
     trial.wait_until_loaded(0.3)
     server = _embedded(trial).postgres
     _kill(trial, server)
@@ -96,7 +96,7 @@ def _postgres_dies(trial: Trial) -> None:
     trial.recovers_from_here()
 
 
-def _cut_at_commit(trial: Trial) -> None:
+def cut_at_commit(trial: Trial) -> None:
     """The commit is done and its answer never comes, several times for each worker."""
     trial.wait_until_loaded(0.2)
     trial.struck()
@@ -107,11 +107,11 @@ def _cut_at_commit(trial: Trial) -> None:
     trial.recovers_from_here()
 
 
-def _redis_full(trial: Trial) -> None:
+def redis_full(trial: Trial) -> None:
     """First nearly, then altogether; then there is room again."""
     trial.wait_until_loaded(0.3)
     client = trial.system.redis
-    used = int(client.info("memory")["used_memory"])  # type: ignore[index]
+    used = int(client.info("memory")["used_memory"])
     trial.struck()
     for limit in (int(used * 1.1), max(1, used // 2)):
         client.config_set("maxmemory", limit)
@@ -120,7 +120,7 @@ def _redis_full(trial: Trial) -> None:
     trial.recovers_from_here()
 
 
-def _redis_slow(trial: Trial) -> None:
+def redis_slow(trial: Trial) -> None:
     trial.wait_until_loaded(0.3)
     trial.struck()
     pause_s = trial.rng.uniform(1.5, 4)
@@ -130,18 +130,19 @@ def _redis_slow(trial: Trial) -> None:
 
 
 SERVING: Final = (
-    Fault("F4-redis-killed", "Redis is killed and started again", _redis_dies, (UNCERTAIN,),
+    Fault("F4-redis-killed", "Redis is killed and started again", redis_dies, (UNCERTAIN,),
           needs=frozenset({"embedded"}), recovers_within_s=lambda _: BACK_WITHIN_S),
     Fault("F5-redis-emptied", "Redis loses everything", _redis_forgets,
           (noted("the loss was noticed"), said("Redis has lost its data"))),
     Fault("F6-redis-old", "Redis comes back with old data", _redis_comes_back_old,
           (noted("the loss was noticed"), RESOLVED), needs=frozenset({"embedded"})),
-    Fault("F7-postgres-killed", "PostgreSQL is killed and started again", _postgres_dies,
-          (said("not reachable"),), needs=frozenset({"embedded"}), recovers_within_s=lambda _: 2 * BACK_WITHIN_S),
-    Fault("F7-commit-cut", "the connection to PostgreSQL is cut at COMMIT", _cut_at_commit,
+    Fault("F7-postgres-killed", "PostgreSQL is killed and started again", postgres_dies,
+          (said("not reachable"),), needs=frozenset({"embedded"}),
+          recovers_within_s=lambda _: 2 * BACK_WITHIN_S),
+    Fault("F7-commit-cut", "the connection to PostgreSQL is cut at COMMIT", cut_at_commit,
           (RESOLVED, said("not reachable")), recovers_within_s=lambda _: BACK_WITHIN_S),
-    Fault("F18-redis-full", "Redis is nearly full, then full", _redis_full, (UNCERTAIN,),
+    Fault("F18-redis-full", "Redis is nearly full, then full", redis_full, (UNCERTAIN,),
           recovers_within_s=lambda _: BACK_WITHIN_S),
-    Fault("F18-redis-slow", "Redis does not answer for seconds", _redis_slow, (UNCERTAIN,),
+    Fault("F18-redis-slow", "Redis does not answer for seconds", redis_slow, (UNCERTAIN,),
           recovers_within_s=lambda _: BACK_WITHIN_S),
 )  # fmt: skip

@@ -18,7 +18,7 @@ LOST_SHARE: Final = 0.05
 SENT_AGAIN_S: Final = 0.2
 
 
-def _wakeups_lost(trial: Trial) -> None:
+def wakeups_lost(trial: Trial) -> None:
     """No message reaches or leaves the broker."""
     trial.wait_until_loaded(0.2)
     trial.struck()
@@ -46,7 +46,7 @@ def _wakeups_doubled(trial: Trial) -> None:
     trial.recovers_from_here()
 
 
-def _cut_off(trial: Trial) -> None:
+def cut_off(trial: Trial) -> None:
     """One worker reaches neither server, for two leases."""
     trial.wait_until_loaded(0.2)
     trial.struck()
@@ -59,7 +59,7 @@ def _cut_off(trial: Trial) -> None:
         wire.open()
 
 
-def _stalled(trial: Trial) -> None:
+def stalled(trial: Trial) -> None:
     """What one worker says is neither passed on nor refused, for two leases, and then comes after all."""
     trial.wait_until_loaded(0.2)
     trial.struck()
@@ -77,7 +77,7 @@ def _slow(trial: Trial) -> None:
     _hold_up([*trial.system.wires[CUT_OFF].all], trial, is_lossy=False)
 
 
-def _lossy(trial: Trial) -> None:
+def lossy_for_a_while(trial: Trial) -> None:
     """Packets of all are lost, and sent again after a while."""
     _hold_up([wire for wires in trial.system.wires.values() for wire in wires.all], trial, is_lossy=True)
 
@@ -103,16 +103,16 @@ CONNECTION_FAILED: Final = Marker(
 )
 
 WIRING: Final = (
-    Fault("F9-wakeups-lost", "every wake-up is lost", _wakeups_lost, (said("the sweep drains by itself"),),
+    Fault("F9-wakeups-lost", "every wake-up is lost", wakeups_lost, (said("the sweep drains by itself"),),
           # Drains hand over often, which takes a wake-up.
-          settings=lambda _, shape: {f"worker-{n}": {"drain_max_s": 0.5} for n in range(1, shape.workers + 1)},
+          settings=lambda _, shape: shape.of_workers(drain_max_s=0.5),
           recovers_within_s=within_lease),
     Fault("F9-wakeups-doubled", "wake-ups come many times", _wakeups_doubled,
           (noted("wake-ups were doubled"),), recovers_within_s=within_lease),
-    Fault("F17-cut", "a worker is cut off from both servers", _cut_off, (CONNECTION_FAILED,),
+    Fault("F17-cut", "a worker is cut off from both servers", cut_off, (CONNECTION_FAILED,),
           recovers_within_s=within_lease),
-    Fault("F17-stalled", "a worker's network stands still, then all comes after all", _stalled,
+    Fault("F17-stalled", "a worker's network stands still, then all comes after all", stalled,
           (CONNECTION_FAILED,), recovers_within_s=lambda shape: shape.lease_s * 1.5 + 2),
     Fault("F17-slow", "a worker's network is slow", _slow, (noted("packets were held up"),)),
-    Fault("F17-lossy", "the network loses packets", _lossy, (noted("packets were held up"),)),
+    Fault("F17-lossy", "the network loses packets", lossy_for_a_while, (noted("packets were held up"),)),
 )  # fmt: skip

@@ -1,0 +1,37 @@
+"""F10: clocks that jump an hour ahead and an hour back, on producers, workers and Redis."""
+
+from typing import Final
+
+from ..fault import Fault, noted
+from ..trial import Trial
+
+HOUR_S: Final = 3_600
+LASTS_S: Final = 3.0
+
+
+def _jump(trial: Trial) -> None:
+    """Each in turn, then all together; then all are right again."""
+    clocks = trial.system.clocks
+    assert clocks is not None, "this fault needs clocks that can be set"
+    trial.wait_until_loaded(0.2)
+    trial.struck()
+    names = ["redis", *trial.system.nodes]
+    trial.rng.shuffle(names)
+    for group in (*([name] for name in names), names):
+        for ahead_s in (HOUR_S, -HOUR_S, 0):
+            for name in group:
+                clocks.set(name, ahead_s)
+            trial.pause(LASTS_S)
+    trial.facts["clocks jumped"] = float(3 * (len(names) + 1))
+    trial.recovers_from_here()
+
+
+CLOCKING: Final = (
+    Fault(
+        "F10-clocks",
+        "clocks jump an hour ahead, an hour back, and are right again",
+        _jump,
+        (noted("clocks jumped"),),
+        needs=frozenset({"clocks", "embedded"}),
+    ),
+)
