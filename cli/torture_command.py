@@ -57,8 +57,8 @@ def torture(
 
     Example: keyledger torture F4 F19 --seeds 3
 
-    With KEYLEDGER_REDIS_URL and KEYLEDGER_DATABASE_URL it uses those servers, which must be empty, without the
-    faults that kill servers.
+    With KEYLEDGER_REDIS_URL and KEYLEDGER_DATABASE_URL it uses those servers, which must be empty, and leaves
+    out the faults that kill servers.
     """
     chosen = _chosen(faults or [])
     if is_list:

@@ -23,6 +23,7 @@ _PENDING: Final = """
 SELECT count(*) FROM deliveries d JOIN endpoints p ON p.id = d.endpoint_id
 WHERE d.status = 'pending' AND p.deleted_ms IS NULL
 """
+_SKEW: Final = "SELECT coalesce(max(abs(completed_ms - accepted_ms)), 0) FROM commands"
 _EVENT_TIMES: Final = "SELECT id::text, time_ms FROM events WHERE user_id <> %s"
 _ERRORS: Final = "SELECT DISTINCT coalesce(error, (status / 100)::text || 'xx') FROM attempts ORDER BY 1"
 _LOST: Final = (
@@ -68,6 +69,11 @@ def event_times_ms(connection: psycopg.Connection, but: str) -> dict[str, int]:
     """When each event happened, by its id, those of one user left out."""
     with translated(connection):
         return dict(connection.execute(_EVENT_TIMES, [but]).fetchall())
+
+
+def greatest_skew_ms(connection: psycopg.Connection) -> int:
+    """How far apart a producer's clock and PostgreSQL's ever were, or how long a command ever took."""
+    return int(_row(connection, _SKEW)[0])
 
 
 def count_losses(connection: psycopg.Connection) -> tuple[int, int]:

@@ -19,8 +19,8 @@ _HEAD: Final = """# Reliability, as measured
 Each row is a fault of the [fault runs](torture.md): what was done to the running service, how often, how many
 commands were sent meanwhile, and what was found. A violation is anything that breaks a
 [guarantee](guarantees.md): a lost command, a double effect, a gap, a turned order, a missing event, something
-left in Redis. *Goes on after*: until everything that was open when the fault struck, or when a server was back,
-was answered. A run whose fault did not bite (its markers were not seen), or in which less than 80 % succeeded
+left in Redis. *Goes on after*: until everything that was open when the fault struck, or when a server was
+back, was answered. A run whose fault did not bite (its markers were not seen), or in which less than 80 % succeeded
 outside of the fault, counts as failed.
 
 """

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from ..fault import Fault, noted
+from keyledger.ledger.stock import greatest_skew_ms
+
+from ..fault import Fault, Marker
 from ..trial import Trial
 
 HOUR_S: Final = 3_600
@@ -22,7 +24,7 @@ def _jump(trial: Trial) -> None:
             for name in group:
                 clocks.set(name, ahead_s)
             trial.pause(LASTS_S)
-    trial.facts["clocks jumped"] = float(3 * (len(names) + 1))
+    trial.facts["jumps of clocks"] = float(3 * (len(names) + 1))
     trial.recovers_from_here()
 
 
@@ -31,7 +33,12 @@ CLOCKING: Final = (
         "F10-clocks",
         "clocks jump an hour ahead, an hour back, and are right again",
         _jump,
-        (noted("clocks jumped"),),
+        (
+            Marker(
+                "producers and PostgreSQL disagreed by an hour",
+                lambda trial: greatest_skew_ms(trial.system.ledger) > HOUR_S * 900,
+            ),
+        ),
         needs=frozenset({"clocks", "embedded"}),
     ),
 )
