@@ -20,8 +20,8 @@ Each row is a fault of the [fault runs](torture.md): what was done to the runnin
 commands were sent meanwhile, and what was found. A violation is anything that breaks a
 [guarantee](guarantees.md): a lost command, a double effect, a gap, a turned order, a missing event, something
 left in Redis. *Goes on after*: until everything that was open when the fault struck, or when a server was
-back, was answered. A run whose fault did not bite (its markers were not seen), or in which less than 80 % succeeded
-outside of the fault, counts as failed.
+back, was answered. A run whose fault did not bite (its markers were not seen), or in which less than 80 %
+succeeded outside of the fault, counts as failed.
 
 """
 
