@@ -231,6 +231,20 @@ def test_of_a_sequence_the_first_break_is_reported() -> None:
     assert ["Event event-command-1 counts in the version and must not."] == problems
 
 
+def test_of_a_user_received_backwards_the_first_turn_is_reported() -> None:
+    """Not each event after it."""
+    (violation,) = check(arriving(REMOVED, SECOND, FIRST, CREATED)(WORLD))
+    assert [REMOVED, SECOND] == [row["eventId"] for row in violation.shows[:2]]
+
+
+@pytest.mark.parametrize("previous", [FIRST, REMOVED])
+def test_what_never_came_is_not_reported_again_by_its_successor(previous: str) -> None:
+    """Whether that names the one that never came or the last one that did."""
+    missing = all_of(RECEIVED.lost(event_id=SECOND), RECEIVED.lost(event_id=REMOVED))
+    violations = check(all_of(missing, RECEIVED.rows({"event_id": REJECTED}, previous=previous))(WORLD))
+    assert [SECOND, REMOVED] == [violation.shows[0]["id"] for violation in violations]
+
+
 def test_what_is_about_an_endpoint_is_nobodys() -> None:
     """It has no command and no place in a user's sequence."""
     event = RecordedEvent(1, "e", "", None, "EndpointTested", None, None)
