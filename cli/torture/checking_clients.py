@@ -29,19 +29,24 @@ class SentCommand:
     """One command as its clients saw it, in the order it was sent."""
 
     operations: list[Operation]
-    answers: list[Entry]
-    """Those that acknowledge it, in the order they were heard."""
+    ends: list[Entry]
+    """Of all but those that were refused, in the order they were heard."""
     command_ids: list[str]
     """What it was called; one, unless something is wrong."""
+
+    @property
+    def answers(self) -> list[Entry]:
+        """Those that acknowledge it."""
+        return [end for end in self.ends if end.type == "ok"]
 
     @property
     def finals(self) -> list[Entry]:
         return [answer for answer in self.answers if answer.is_final]
 
     @property
-    def first_invoke(self) -> Entry | None:
-        """The first that may have been accepted."""
-        return next((sent.invoke for sent in self.operations if not sent.is_refused), None)
+    def first_invoke(self) -> Entry:
+        """The first that may have been accepted; there is one if the command has an id."""
+        return next(sent.invoke for sent in self.operations if not sent.is_refused)
 
     def first_answer(self, may_be_lost: bool) -> Entry | None:
         """What shows that it was accepted for good. Where Redis lost its data, a command that was sent again
@@ -70,7 +75,7 @@ def _sent_command(group: list[Operation]) -> SentCommand:
     ends = [sent.end for sent in group if sent.end is not None and not sent.is_refused]
     ends.sort(key=lambda end: end.at_ms)
     ids = dict.fromkeys(end.command_id for end in ends if end.command_id is not None)
-    return SentCommand(group, [end for end in ends if end.type == "ok"], list(ids))
+    return SentCommand(group, ends, list(ids))
 
 
 def check_answers(seen: UserWorld, sent: Iterable[SentCommand]) -> Iterator[Violation]:
@@ -99,8 +104,7 @@ def _contradiction(seen: UserWorld, command: SentCommand) -> Violation | None:
         recorded = [seen.commands[id_] for id_ in command.command_ids if id_ in seen.commands]
         if len(recorded) > 1:
             return violation("I2", seen.user, f"Key {key} led to two commands.", *recorded[:2])
-        ends = [sent.end for sent in command.operations if sent.end is not None and not sent.is_refused]
-        first = {end.command_id: end for end in reversed(ends) if end.command_id is not None}
+        first = {end.command_id: end for end in reversed(command.ends)}
         shown = [first[id_] for id_ in command.command_ids[:2]]
         return violation("I8", seen.user, f"Answers for key {key} carry two command ids.", *shown)
     finals = command.finals
@@ -125,7 +129,7 @@ def _check_record(seen: UserWorld, final: Entry, events: dict[str, RecordedEvent
     is_missing = recorded.event_id is not None and event is None
     if recorded.status == "completed" and not is_missing and number != final.number:
         problem = f"Command {recorded.id} was answered number {final.number} and is recorded with {number}."
-        yield violation("I1", seen.user, problem, final, event or recorded)
+        yield violation("I1", seen.user, problem, final, recorded, event)
 
 
 def lost_acceptances(seen: UserWorld, sent: Iterable[SentCommand]) -> Iterator[Entry]:
@@ -168,5 +172,5 @@ def check_order(seen: UserWorld, sent: Iterable[SentCommand], may_be_lost: bool)
             problem = f"Command {names} was sent and stands after it."
             yield violation("I4", seen.user, problem, answer, last[0], last[1], event)
             return
-        if invoke is not None and (last is None or invoke.at_ms > last[0].at_ms):
+        if last is None or invoke.at_ms > last[0].at_ms:
             last = (invoke, event)

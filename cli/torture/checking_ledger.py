@@ -57,8 +57,8 @@ def _check_effects(seen: UserWorld) -> Iterator[Violation]:
 def _is_effect(command: RecordedCommand, event: RecordedEvent | None) -> bool:
     """Is it what the command says of itself? None: it has none."""
     type_ = _event_type(command)
-    if event is None or type_ is None:
-        return event is None and type_ is None and command.event_id is None
+    if event is None:
+        return type_ is None and command.event_id is None
     return (event.id, event.type, event.version) == (command.event_id, type_, command.version)
 
 

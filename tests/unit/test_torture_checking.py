@@ -37,6 +37,7 @@ from tests.unit.torture_changes import (
     renumbered,
     reversioned,
 )
+from tests.unit.torture_run import Run
 
 RETRY_AT_MS = next(entry.at_ms for entry in reversed(WORLD.history) if entry.command_id == command_of(FIRST))
 RETRY = {"at_ms": RETRY_AT_MS}
@@ -52,9 +53,13 @@ BROKEN = {
             Entry(9, "ok", "AddPhysicalKey", "ada", None, command_of(BOB), None, 202, 901.0),
         ),
     ),
+    "an acceptance without a command id": (
+        "I1", 1, HISTORY.rows(LAST_ADD, command_id=None, number=None, code=202),
+    ),
+    "an answer has another code and no number": ("I1", 2, HISTORY.rows(LAST_ADD, code=201, number=None)),
     "an acknowledgement without a command id": ("I1", 1, HISTORY.rows(LAST_ADD, command_id=None)),
-    "an answer has another number": ("I1", 2, HISTORY.rows(LAST_ADD, number=3)),
-    "an answer has no number": ("I1", 2, HISTORY.rows(LAST_ADD, number=None)),
+    "an answer has another number": ("I1", 3, HISTORY.rows(LAST_ADD, number=3)),
+    "an answer has no number": ("I1", 3, HISTORY.rows(LAST_ADD, number=None)),
     "an answer has a number where no key is": (
         "I1", 2, HISTORY.rows({"key": "again", "type": "ok"}, number=5),
     ),
@@ -95,6 +100,9 @@ BROKEN = {
     ),
     "a command names another event": (
         "I2", 2, COMMANDS.rows({"event_id": UNKNOWN_NUMBER}, event_id=REJECTED),
+    ),
+    "a command names an event that is not in the log": (
+        "I2", 2, COMMANDS.rows({"event_id": FOURTH}, event_id="nowhere"),
     ),
     "a command has another version": ("I2", 2, COMMANDS.rows({"event_id": FOURTH}, version=1)),
     "a completed command has the event of a rejection": (
@@ -193,6 +201,48 @@ def test_a_broken_promise_is_found_and_nothing_else(name: str) -> None:
 def test_without_a_receiver_nothing_had_to_be_received(name: str) -> None:
     """Some runs have none."""
     assert [] == check(BROKEN[name][2](WORLD), receives=False)
+
+
+def test_a_number_used_again_shows_both_uses() -> None:
+    """However far apart they are."""
+    (violation,) = check(BROKEN["a number is used again after removal"][2](WORLD))
+    assert [FIRST, FOURTH] == [row["id"] for row in violation.shows]
+
+
+def test_of_a_sequence_the_first_break_is_reported() -> None:
+    """The rest follows from it."""
+    run = Run()
+    run.send("CreateUser")
+    for _ in range(3):
+        run.send("AddPhysicalKey", heard="accepted")
+    world = run.world()
+    numbers = [replace(event, number=event.number + 1 if event.number else None) for event in world.events]
+    keys = [replace(key, number=key.number + 1) for key in world.keys]
+    shifted = replace(world, events=numbers, keys=keys, heads=[Head("ada", 4, 4)])
+    assert ["Number 2 was given where 1 comes next."] == [found.problem for found in check(shifted)]
+    versions = [replace(event, version=event.version and event.version + 1) for event in world.events]
+    commands = [
+        replace(command, version=command.version and command.version + 1) for command in world.commands
+    ]
+    shifted = replace(world, events=versions, commands=commands, heads=[Head("ada", 5, 3)])
+    assert ["Version 2 stands where 1 comes next."] == [found.problem for found in check(shifted)]
+    counted = [replace(event, type="CommandFailed") for event in world.events]
+    problems = [found.problem for found in check(replace(world, events=counted)) if found.invariant == "I3"]
+    assert ["Event event-command-1 counts in the version and must not."] == problems
+
+
+def test_of_a_user_received_backwards_the_first_turn_is_reported() -> None:
+    """Not each event after it."""
+    (violation,) = check(arriving(REMOVED, SECOND, FIRST, CREATED)(WORLD))
+    assert [REMOVED, SECOND] == [row["eventId"] for row in violation.shows[:2]]
+
+
+@pytest.mark.parametrize("previous", [FIRST, REMOVED])
+def test_what_never_came_is_not_reported_again_by_its_successor(previous: str) -> None:
+    """Whether that names the one that never came or the last one that did."""
+    missing = all_of(RECEIVED.lost(event_id=SECOND), RECEIVED.lost(event_id=REMOVED))
+    violations = check(all_of(missing, RECEIVED.rows({"event_id": REJECTED}, previous=previous))(WORLD))
+    assert [SECOND, REMOVED] == [violation.shows[0]["id"] for violation in violations]
 
 
 def test_what_is_about_an_endpoint_is_nobodys() -> None:

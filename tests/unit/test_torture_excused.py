@@ -5,12 +5,11 @@ from dataclasses import replace
 import pytest
 
 from keyledger.cli.torture.checking import check
-from keyledger.cli.torture.world import World
+from keyledger.cli.torture.world import RecordedCommand, World
 from tests.unit.torture_changes import (
     FORGOTTEN,
     HISTORY,
     REJECTED,
-    TURNED,
     WORLD,
     all_of,
     command_of,
@@ -68,8 +67,30 @@ def test_what_a_loss_took_and_was_sent_again_may_stand_later(heard: Heard) -> No
 
 def test_a_loss_turns_nothing_that_was_sent_once() -> None:
     """Redis loses the end of a lane, not its order."""
-    (violation,) = check(replace(TURNED(WORLD), lost_at_most=5))
+    run = Run()
+    run.send("CreateUser")
+    run.send("AddPhysicalKey", heard="accepted")
+    run.send("AddPhysicalKey", heard="accepted")
+    world = run.world()
+    turned_world = turned(world.events[1].id, world.events[2].id)(world)
+    (violation,) = check(replace(turned_world, lost_at_most=5))
     assert "I4" == violation.invariant
+
+
+def test_what_overlaps_in_between_hides_nothing() -> None:
+    """What was sent last counts, not what stands last."""
+    run = Run()
+    run.send("CreateUser")
+    run.invoke(1, "ada", "AddPhysicalKey", None, None)
+    run.send("AddPhysicalKey", heard="accepted")
+    run.send("AddPhysicalKey", heard="accepted")
+    run.accept(1)
+    run.hear(1, "accepted")
+    first, second, third = (event.id for event in run.events[1:])
+    assert [] == check(turned(second, third)(run.world()))
+    (violation,) = check(turned(second, third)(turned(first, second)(run.world())))
+    shown = [row["commandId"] for row in violation.shows[2:]]
+    assert ("I4", [command_of(second), command_of(first)]) == (violation.invariant, shown)
 
 
 @pytest.mark.parametrize(("b_is_sent_at_ms", "is_found"), [(8.9, False), (9.0, False), (9.1, True)])
@@ -144,3 +165,57 @@ def test_a_hot_user_is_checked_in_seconds() -> None:
         run.send("AddPhysicalKey", key=f"k{at}", heard="accepted")
         run.send("AddPhysicalKey", key="the same")
     assert [] == check(run.world())
+
+
+@pytest.mark.parametrize("code", [200, 202])
+def test_of_a_lost_command_the_first_answer_is_shown(code: int) -> None:
+    """It was promised from then on."""
+    run = Run()
+    run.send("CreateUser")
+    for at in (100.0, 200.0):
+        run.invoke(0, "ada", "AddPhysicalKey", "k", None)
+        asked, _ = run.sent.pop(0)
+        run.history.append(replace(asked, type="ok", command_id="lost", number=1, code=code, at_ms=at))
+    (violation,) = check(run.world())
+    assert ("I1", [100.0]) == (violation.invariant, [row["at"] for row in violation.shows])
+
+
+def test_of_two_ids_the_first_answers_are_shown() -> None:
+    """And not what came later."""
+    run = Run()
+    run.send("CreateUser")
+    ids = ["command-2", "b", None, "b", "command-2"]
+    for at, id_ in enumerate(ids):
+        run.invoke(0, "ada", "AddPhysicalKey", "k", None)
+        run.accept(0)
+        asked, _ = run.sent.pop(0)
+        run.history.append(replace(asked, type="info", command_id=id_, code=503, at_ms=100.0 + at))
+    (violation,) = check(run.world())
+    assert ("I8", [100.0, 101.0]) == (violation.invariant, [row["at"] for row in violation.shows])
+
+
+def test_a_refusal_may_name_any_command() -> None:
+    """422 for another content carries the id of what the key means already."""
+    run = Run()
+    run.send("CreateUser")
+    run.send("AddPhysicalKey", key="k")
+    run.invoke(0, "ada", "RemovePhysicalKey", "k", 1)
+    run.refuse(0)
+    history = [replace(entry, command_id="other") if entry.type == "fail" else entry for entry in run.history]
+    assert [] == check(replace(run.world(), history=history))
+
+
+def test_rejections_and_cancellations_are_answers() -> None:
+    """Final ones; a rejection may repeat the number that was asked for."""
+    run = Run()
+    run.send("CreateUser")
+    run.send("AddPhysicalKey")
+    for number in (1, 1, 9):
+        run.send("RemovePhysicalKey", number=number)
+    run.invoke(0, "ada", "AddPhysicalKey", None, None)
+    asked, _ = run.sent.pop(0)
+    run.history.append(replace(asked, type="ok", command_id="c", code=409, at_ms=run.now()))
+    run.commands["c"] = RecordedCommand("c", "ada", "AddPhysicalKey", "cancelled", 409, None, None)
+    assert [200, 409, 404, 409] == [entry.code for entry in run.history if entry.type == "ok"][2:]
+    history = [replace(entry, number=9) if entry.code == 404 else entry for entry in run.history]
+    assert [] == check(replace(run.world(), history=history))

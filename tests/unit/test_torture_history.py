@@ -102,6 +102,12 @@ def test_an_operation_is_an_invoke_and_its_end(
     assert (is_answered, is_refused) == (operation.is_answered, operation.is_refused)
 
 
+def test_only_an_acknowledgement_that_is_not_202_is_final() -> None:
+    """Neither what was refused nor what is unknown says how the command ended."""
+    entries = [INVOKE, OK, replace(OK, code=409), replace(OK, code=202), FAIL, INFO]
+    assert [False, True, True, False, False, False] == [entry.is_final for entry in entries]
+
+
 def test_processes_overlap_and_each_is_paired_with_itself() -> None:
     """By process, in the order of the invokes; a next invoke leaves the one before without an end."""
     other = replace(INVOKE, process=1, user="bob", at_ms=1.7)

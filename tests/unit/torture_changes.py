@@ -125,7 +125,8 @@ def turned(one: str, other: str) -> Change:
     """Two adds whose answers had no number took effect the other way round."""
 
     def change(world: World) -> World:
-        ids = {one: command_of(other), other: command_of(one)}
+        named = {event.id: event.command_id or "" for event in world.events}
+        ids = {one: named[other], other: named[one]}
         events = [replace(event, command_id=ids.get(event.id, event.command_id)) for event in world.events]
         made = {ids[id_]: next(event for event in events if event.id == id_) for id_ in ids}
         commands = [
