@@ -72,7 +72,9 @@ class Settings(BaseSettings):
     drains_max: PositiveInt = Field(2, description="Drains awake at once on a shard")
     drain_lanes: int = Field(256, ge=1, le=1_000, description="Lanes in one batch")
     drain_commands: PositiveInt = Field(512, description="Commands in one batch")
-    drain_lane_commands: PositiveInt = Field(128, description="Commands of one lane in one batch")
+    drain_lane_commands: PositiveInt = Field(
+        128, description="Commands of one lane in one batch, more only where others leave room"
+    )
     drain_bytes: PositiveInt = Field(1_048_576, description="Bytes of commands in one batch")
     linger_ms: int = Field(50, ge=0, le=5_000, description="How long a drain without work stays awake")
     drain_max_s: float = Field(20, gt=0, description="After this a drain hands over to a fresh one")

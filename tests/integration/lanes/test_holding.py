@@ -53,11 +53,21 @@ def test_the_longest_waiting_lane_comes_first_and_a_hot_one_takes_turns(lanes: L
     [
         (BatchLimits(lanes=2, commands=100, lane_commands=100, bytes=100_000), [3, 3]),
         (BatchLimits(lanes=9, commands=4, lane_commands=100, bytes=100_000), [3, 1]),
-        (BatchLimits(lanes=9, commands=100, lane_commands=2, bytes=100_000), [2, 2, 2]),
+        (BatchLimits(lanes=9, commands=6, lane_commands=2, bytes=100_000), [2, 2, 2]),
+        (BatchLimits(lanes=9, commands=8, lane_commands=2, bytes=100_000), [3, 3, 2]),
+        (BatchLimits(lanes=9, commands=100, lane_commands=2, bytes=100_000), [3, 3, 3]),
         (BatchLimits(lanes=9, commands=100, lane_commands=100, bytes=36 + 100 + 1), [1]),
         (BatchLimits(lanes=9, commands=100, lane_commands=100, bytes=1), [1]),
     ],
-    ids=["lanes", "commands", "commands of a lane", "bytes", "at least one"],
+    ids=[
+        "lanes",
+        "commands",
+        "commands of a lane",
+        "room that is left",
+        "room for all",
+        "bytes",
+        "at least one",
+    ],
 )
 def test_a_claim_is_bounded(lanes: LaneSides, limits: BatchLimits, expected: list[int]) -> None:
     """By lanes, commands and bytes; at least one command of one lane."""
