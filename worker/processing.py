@@ -1,13 +1,15 @@
 """From a claimed batch to what is given back: record it, and find the guilty one when that fails.
 
-A batch that fails is halved, lane from lane and then command from command, each half in a transaction of
-its own, until one command is left that fails alone. Nobody else's command is touched by it. What is nobody's
-fault, an unreachable ledger above all, is never counted against a command.
+A command that cannot be decided names itself: the batch is recorded without it and what comes after it in its
+lane. When the database refuses a batch it does not say for whose sake: then it is halved, lane from lane and
+command from command, each half in a transaction of its own, until one command is left that fails alone.
+Nobody else's command is touched by it. What is nobody's fault, an unreachable ledger above all, is never
+counted against a command.
 """
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -36,6 +38,14 @@ log = structlog.get_logger()
 
 class LeaseLost(Exception):
     """Another holder may have our lanes: what is not committed must not be."""
+
+
+class Undecided(Exception):
+    """Deciding this command raised; the cause says what."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        super().__init__(envelope.id)
+        self.envelope = envelope
 
 
 @dataclass(slots=True)
@@ -76,8 +86,11 @@ class Processing:
         cancelled = frozenset[str]().union(*(lane.held.cancelled for lane in batch.lanes))
 
         def decide_one(user: UserState, envelope: Envelope, now_ms: int) -> Outcome:
-            self._failpoints.hit("deciding")
-            return cancellation() if envelope.id in cancelled else decide(user, envelope, now_ms)
+            try:
+                self._failpoints.hit("deciding")
+                return cancellation() if envelope.id in cancelled else decide(user, envelope, now_ms)
+            except Exception as error:
+                raise Undecided(envelope) from error
 
         try:
             if self._is_given_up(batch.lanes):
@@ -108,6 +121,10 @@ class Processing:
             records = self._record_unless_raced(batch.fence, lanes, decide_one)
         except (LedgerUnreachable, LeaseLost):
             raise
+        except Undecided as error:
+            self._blame(batch, error.envelope, error)
+            self._record(batch, list(_lanes_before(lanes, error.envelope)), decide_one)
+            return
         except Exception as error:
             self._halve(batch, lanes, decide_one, error)
             return
@@ -129,13 +146,16 @@ class Processing:
             return
         user_id, envelopes = lanes[0].user_id, lanes[0].envelopes
         if len(envelopes) == 1:
-            log.warning("a command failed", **_about(envelopes[0]), error=fault_kind(fault))
-            batch.faults[user_id] = fault
+            self._blame(batch, envelopes[0], fault)
             return
         half = len(envelopes) // 2
         self._record(batch, [replace(lanes[0], envelopes=envelopes[:half])], decide_one)
         if user_id not in batch.faults:
             self._record(batch, [replace(lanes[0], envelopes=envelopes[half:])], decide_one)
+
+    def _blame(self, batch: Batch, envelope: Envelope, fault: Exception) -> None:
+        log.warning("a command failed", **_about(envelope), error=fault_kind(fault))
+        batch.faults[envelope.user_id] = fault
 
     def _record_unless_raced(
         self,
@@ -223,6 +243,15 @@ class Processing:
                 break
             answers.append((envelope.id, Answer(envelope.id, code, encode_body(body)).encode()))
         return answers
+
+
+def _lanes_before(lanes: list[LaneBatch], guilty: Envelope) -> Iterator[LaneBatch]:
+    """All of these, of the guilty one's lane only what comes before it."""
+    for lane in lanes:
+        if lane.user_id != guilty.user_id:
+            yield lane
+        elif before := lane.envelopes[: lane.envelopes.index(guilty)]:
+            yield replace(lane, envelopes=before)
 
 
 def fault_kind(fault: Exception) -> str:
