@@ -95,7 +95,10 @@ while i <= #ARGV do
     lost[#lost + 1] = lane
     if uncount == 1 and redis.call('HGET', info_key(lane), 'last') == token then
       redis.call('HDEL', info_key(lane), 'last')
-      redis.call('HINCRBY', info_key(lane), 'attempts', -1)
+      -- A copy of its claim that came late was not counted.
+      if tonumber(redis.call('HGET', info_key(lane), 'attempts') or 0) > 0 then
+        redis.call('HINCRBY', info_key(lane), 'attempts', -1)
+      end
     end
   end
   removed_total = removed_total + removed
