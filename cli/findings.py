@@ -138,7 +138,10 @@ def judge_workers(seen: Sweeps) -> Iterator[Finding]:
         yield Finding("ok", "workers", f"swept {age_text(max(0, seen.silent_ms))} ago")
     if seen.losses:
         text = f"Redis lost its data {seen.losses} times, last {time_text(seen.last_loss_ms)} (UTC)"
-        lost = f"at most {seen.last_loss_commands} commands answered 202 went with it"
+        lost = (
+            f"{seen.last_loss_commands} commands waited when it was last seen, at most a second before; "
+            "of these and of those accepted since, what was not committed is gone"
+        )
         yield Finding("warning", "Redis losses", f"{text}; {lost}", "docs/operate.md, when Redis is lost")
 
 

@@ -42,7 +42,7 @@ Keys of shard N, all with the hash tag ``{N}``; every one is gone when nothing w
                                 without TTL while it is in a lane, 60 s after
     kl:{N}:awake        zset    drains awake, and slots reserved for them (``r:…``) → end (ms)
     kl:{N}:rate:<name>  string  when the bucket is empty again (µs, GCRA); TTL
-    kl:{N}:counters *   hash    accepts (ever), waiting (commands), bytes (of them)
+    kl:{N}:counters *   hash    accepts (ever), waiting (commands), bytes (of them), sweeps (ever)
     kl:{N}:identity *   string  names this data set, so that its loss is noticed
     kl:{N}:bell         channel rung when work comes while a drain is awake
 """

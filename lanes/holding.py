@@ -66,6 +66,8 @@ class Swept:
     accepts: int
     waiting_commands: int
     waiting_bytes: int
+    sweeps: int
+    """Ever, this one included: fewer than before means that Redis went back to what it was."""
     identity: str
 
 
@@ -162,9 +164,19 @@ class Shard:
                 identity,
             ],
         )
-        now_ms, ended, due, ready, awake, wake, accepts, waiting, size, known_identity = reply
+        now_ms, ended, due, ready, awake, wake, accepts, waiting, size, sweeps, known_identity = reply
         return Swept(
-            now_ms, ended, due, ready, awake, wake == 1, accepts, waiting, size, known_identity.decode()
+            now_ms,
+            ended,
+            due,
+            ready,
+            awake,
+            wake == 1,
+            accepts,
+            waiting,
+            size,
+            sweeps,
+            known_identity.decode(),
         )
 
 

@@ -157,6 +157,7 @@ lane_shards = Table(
     Column("identity", Text, comment="of the Redis data set last seen; another one means a loss"),
     Column("accepts", BigInteger, nullable=False, server_default="0", comment="ever, as last seen there"),
     Column("waiting", BigInteger, nullable=False, server_default="0", comment="commands, as last seen there"),
+    Column("sweeps", BigInteger, nullable=False, server_default="0", comment="ever, as last seen there"),
     Column("seen_ms", BigInteger, nullable=False, server_default="0", comment="when, on the Redis clock"),
     Column("swept_ms", BigInteger, nullable=False, server_default="0", comment="when, on the clock here"),
     Column("losses", Integer, nullable=False, server_default="0"),

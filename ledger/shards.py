@@ -1,7 +1,8 @@
 """What the ledger remembers of the lanes' Redis, so that a loss of it is noticed and can be told.
 
-Each sweep reports what it saw. Another identity, or fewer accepts than before, means that Redis came back
-without what it had; the size of the loss is at most what waited there when it was last seen.
+Each sweep reports what it saw. Another identity, or no more sweeps than before, means that Redis came back
+without what it had, however much it was given since. Lost is what waited there when it was last seen and was
+not done since, and what was accepted after that; only the former can be counted.
 """
 
 from dataclasses import dataclass
@@ -21,14 +22,14 @@ SELECT shard FROM generate_series(0, %(shards)s - 1) AS shard
 WHERE NOT EXISTS (SELECT FROM lane_shards)
 """
 _LOCK_SHARD: Final = """
-SELECT identity, accepts, waiting FROM lane_shards
+SELECT identity, accepts, waiting, sweeps FROM lane_shards
 WHERE shard = %(shard)s AND (seen_ms < %(now_ms)s OR seen_ms > %(now_ms)s + %(stale_ms)s)
 FOR UPDATE
 """
 _NOTE: Final = f"""
 UPDATE lane_shards
-SET identity = %(identity)s, accepts = %(accepts)s, waiting = %(waiting)s, seen_ms = %(now_ms)s,
-    swept_ms = {NOW_MS}
+SET identity = %(identity)s, accepts = %(accepts)s, waiting = %(waiting)s, sweeps = %(sweeps)s,
+    seen_ms = %(now_ms)s, swept_ms = {NOW_MS}
 WHERE shard = %(shard)s
 """
 _NOTE_LOSS: Final = f"""
@@ -51,6 +52,7 @@ class Report:
     identity: str
     accepts: int
     waiting: int
+    sweeps: int
     now_ms: int
 
 
@@ -70,12 +72,13 @@ def check_shards(connection: psycopg.Connection, shards: int) -> None:
 
 
 def note_report(connection: psycopg.Connection, report: Report) -> int | None:
-    """Remember what a sweep saw; returns how many commands a loss took at the most, None if none is seen."""
+    """Remember what a sweep saw. None, or if Redis has lost its data: how many commands waited there."""
     values = {
         "shard": report.shard,
         "identity": report.identity,
         "accepts": report.accepts,
         "waiting": report.waiting,
+        "sweeps": report.sweeps,
         "now_ms": report.now_ms,
         "stale_ms": _STALE_REPORT_MS,
     }
@@ -83,9 +86,10 @@ def note_report(connection: psycopg.Connection, report: Report) -> int | None:
         row = connection.execute(_LOCK_SHARD, values).fetchone()
         if row is None:
             return None
-        identity, accepts, waiting = row
+        identity, accepts, waiting, sweeps = row
         connection.execute(_NOTE, values)
-        if identity is None or (identity == report.identity and accepts <= report.accepts):
+        is_later = accepts <= report.accepts and sweeps < report.sweeps
+        if identity is None or (identity == report.identity and is_later):
             return None
         connection.execute(_NOTE_LOSS, {"shard": report.shard, "lost": waiting})
         return int(waiting)

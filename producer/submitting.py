@@ -106,8 +106,8 @@ class Submitting:
         return Submitted(answer, is_known)
 
     async def _recorded_answer(self, envelope: Envelope) -> Answer | None:
-        """The answer that is recorded of an accepted command. None, too, when the ledger cannot be asked: that
-        it was accepted is true all the same."""
+        """The answer that is recorded of an accepted command. None, too, when the ledger cannot be asked: it
+        was accepted all the same."""
         try:
             recorded = await self._recorded.find(envelope.id)
         except Unavailable:

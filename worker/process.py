@@ -154,7 +154,7 @@ class Worker:
             )
         lost = note_report(self._report_connection, report)
         if lost is not None:
-            log.error("Redis has lost its data", shard=report.shard, commands_at_most=lost)
+            log.error("Redis has lost its data", shard=report.shard, commands_that_waited=lost)
 
 
 def build(settings: Settings) -> Worker:

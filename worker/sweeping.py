@@ -103,5 +103,12 @@ class Sweeper(threading.Thread):
         self._metrics.note_shard(seen)
         self._task_events.note_waiting(seen, oversight.commands)
         self._report(
-            Report(shard.number, swept.identity, swept.accepts, swept.waiting_commands, swept.now_ms)
+            Report(
+                shard.number,
+                swept.identity,
+                swept.accepts,
+                swept.waiting_commands,
+                swept.sweeps,
+                swept.now_ms,
+            )
         )

@@ -12,7 +12,7 @@ from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.stock import count_losses, count_pending_deliveries, take_stock
 
 from .bulk import PREFIX
-from .history import Entry
+from .history import ACCEPTED, Entry
 from .system import System
 from .violation import Violation
 from .world import Head, Received, RecordedCommand, RecordedEvent, StoredKey, World
@@ -20,6 +20,8 @@ from .world import Head, Received, RecordedCommand, RecordedEvent, StoredKey, Wo
 KEPT_WHEN_IDLE: Final = (b":counters", b":identity")
 COUNTERS: Final = "kl:{0}:counters"
 LOOK_S: Final = 0.1
+UNSEEN_MS: Final = 1_500
+"""Sweeps tell the ledger once a second."""
 ENDLESS: Final = -1
 """The time to live of a key that has none."""
 
@@ -37,8 +39,9 @@ def is_quiet(system: System, within_s: float) -> bool:
     return False
 
 
-def gathered(system: System, history: Sequence[Entry]) -> World:
-    """Everything that the checker looks at."""
+def gathered(system: System, history: Sequence[Entry], struck_ms: float | None) -> World:
+    """Everything that the checker looks at. A loss of Redis takes what waited when it was last seen, and what
+    was accepted between then and the loss."""
     stock = take_stock(system.ledger)
     received = system.receiver.received() if system.receiver is not None else []
     return World(
@@ -49,8 +52,16 @@ def gathered(system: System, history: Sequence[Entry]) -> World:
         [key for row in stock.keys if _is_told(key := StoredKey(*row))],
         [came for came in received if _is_told(came)],
         [key.decode() for key in left_in_redis(system.redis)],
-        count_losses(system.ledger)[1],
+        _lost_at_most(system, history, struck_ms),
     )
+
+
+def _lost_at_most(system: System, history: Sequence[Entry], struck_ms: float | None) -> int:
+    losses, waited = count_losses(system.ledger)
+    if not losses or struck_ms is None:
+        return 0
+    unseen = range(int(struck_ms - UNSEEN_MS), int(struck_ms + UNSEEN_MS))
+    return waited + sum(entry.code == ACCEPTED and int(entry.at_ms) in unseen for entry in history)
 
 
 def _is_told(row: RecordedCommand | RecordedEvent | Head | StoredKey | Received) -> bool:

@@ -125,7 +125,7 @@ def run_trial(
         say("waiting for quiet")
         problems = [] if is_quiet(system, QUIET_WITHIN_S) else ["it did not become quiet"]
         say("checking")
-        world = gathered(system, history.entries)
+        world = gathered(system, history.entries, trial.struck_ms)
         violations = [*check(world, receives=shape.has_receiver), *ledger_findings(system)]
         problems += trial.problems + _problems(trial, world, healed_ms)
         seen = [marker.text for marker in fault.markers if marker.is_seen(trial)]

@@ -1,7 +1,7 @@
 -- Sweep: the one recovery path. Lanes whose lease ended and delayed lanes that are due become ready.
 -- ARGV: limit, lease_max_ms, delay_max_ms, drains_max, drain_lanes, reservation, identity to set if none.
 -- Result: {now_ms, leases ended, lanes due, ready lanes, awake drains, 1 if a drain is to be woken,
---          accepts, waiting, bytes, identity}.
+--          accepts, waiting, bytes, sweeps ever, identity}.
 -- A time further ahead than it can be counts as now: a Redis clock that went back holds nothing up.
 local now, limit = now_ms(), tonumber(ARGV[1])
 redis.call('ZREMRANGEBYSCORE', AWAKE, '-inf', now)
@@ -37,7 +37,8 @@ for _, lane in ipairs(due) do
 end
 redis.call('SETNX', prefix .. ':identity', ARGV[7])
 local counters = redis.call('HMGET', COUNTERS, 'accepts', 'waiting', 'bytes')
+local sweeps = redis.call('HINCRBY', COUNTERS, 'sweeps', 1)
 local wake = reserve_drain(now, tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6])
 return {now, #ended, #due, redis.call('LLEN', READY), redis.call('ZCARD', AWAKE), wake,
   tonumber(counters[1] or 0), tonumber(counters[2] or 0), tonumber(counters[3] or 0),
-  redis.call('GET', prefix .. ':identity')}
+  sweeps, redis.call('GET', prefix .. ':identity')}

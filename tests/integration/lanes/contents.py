@@ -14,6 +14,8 @@ import redis
 LIVE_MS: Final = 30_000
 """How far ahead a lease or delay is put back: less than the longest that the sweep believes."""
 _CLOCKED: Final = {"at": "0"}
+_SWEPT: Final = {"sweeps": "0"}
+"""How often it was swept no step asks."""
 _NOBODY: Final[Mapping[str, str]] = {}
 
 READ: Final = """
@@ -179,6 +181,8 @@ def _stored(key: str, kind: bytes, ttl_ms: int, raw: list[bytes]) -> Stored:
             pairs = {lane: f"0:{entry.partition(':')[2]}" for lane, entry in pairs.items()}
         if key.startswith("cmd:"):
             pairs |= _CLOCKED
+        if key == "counters":
+            pairs |= _SWEPT
         value = tuple(sorted(pairs.items()))
     return Stored(kind.decode(), value, ttl_ms >= 0)
 
