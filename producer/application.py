@@ -5,7 +5,7 @@ matched before percent-decoding, so that an encoded slash in an id stays in that
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -27,6 +27,7 @@ from keyledger.contract.errors import (
 from .command_route import CommandRoute
 from .routing import Endpoint, Routes
 from .wire import (
+    CLOSES,
     Answered,
     Receive,
     Scope,
@@ -43,9 +44,17 @@ _USERS: Final = "users"
 
 
 class Application:
-    """The whole HTTP API of a producer."""
+    """The whole HTTP API of a producer. When it stops, each answer is the last of its connection, so that
+    clients go on elsewhere, or with its successor on the same port."""
 
-    def __init__(self, commands: CommandRoute, others: Routes, files: Mapping[str, Answered]) -> None:
+    def __init__(
+        self,
+        commands: CommandRoute,
+        others: Routes,
+        files: Mapping[str, Answered],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._is_stopping = is_stopping
         self._commands = commands
         self._files = files
         self._others = Starlette(
@@ -71,7 +80,7 @@ class Application:
                 answered = self._file(scope, raw_path)
             else:
                 scope["path"] = raw_path
-                await self._others(scope, receive, _with_request_id(send, id_))
+                await self._others(scope, receive, _sending(send, id_, is_last=self._is_stopping()))
                 return
         except Problem as problem:
             answered = error_answer(problem, headers)
@@ -82,7 +91,7 @@ class Application:
         except Exception:
             log.exception("request failed", request_id=id_)
             answered = error_answer(InternalError(), headers)
-        await send_answer(send, answered, id_)
+        await send_answer(send, answered, id_, is_last=self._is_stopping())
 
     def _file(self, scope: Scope, path: str) -> Answered:
         if scope["method"] not in ("GET", "HEAD"):
@@ -110,10 +119,11 @@ def _as_problem(request: Request, error: Exception) -> Response:
     return Response(answered.body, answered.status, answered.headers, answered.content_type)
 
 
-def _with_request_id(send: Send, id_: str) -> Send:
+def _sending(send: Send, id_: str, *, is_last: bool) -> Send:
     async def sending(message: Any) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"x-request-id", id_.encode())]
+            own = [(b"x-request-id", id_.encode()), *([CLOSES] if is_last else [])]
+            message["headers"] = [*message["headers"], *own]
         await send(message)
 
     return sending

@@ -145,6 +145,7 @@ class Producer:
             | self._webhook_routes(authenticator)
             | (self.console.routes() if self.console is not None else {}),
             files,
+            lambda: self.readiness.is_stopping,
         )
 
     def _webhook_routes(self, authenticator: Authenticator) -> Routes:

@@ -131,13 +131,19 @@ def _cut_off() -> InvalidRequest:
     return InvalidRequest([Detail("body", "ended before its declared length")])
 
 
-async def send_answer(send: Send, answered: Answered, request_id: str) -> None:
-    """Send an answer with the headers that every answer has."""
+CLOSES: Final = (b"connection", b"close")
+"""The answer is the last on its connection (RFC 9112, section 9.6)."""
+
+
+async def send_answer(send: Send, answered: Answered, request_id: str, *, is_last: bool) -> None:
+    """Send an answer with the headers that every answer has; after the last its connection is closed."""
     headers = [
         (b"content-type", answered.content_type.encode()),
         (b"content-length", b"%d" % len(answered.body)),
         (b"x-request-id", request_id.encode()),
     ]
+    if is_last:
+        headers.append(CLOSES)
     for name, value in answered.headers.items():
         headers.append((name.lower().encode(), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": answered.status, "headers": headers})

@@ -53,9 +53,12 @@ class Fault:
     """From the moment that `Trial.recovers_from_here` was called."""
 
 
-def said(text: str, role: str = "worker") -> Marker:
-    """A process of the role has logged it."""
-    return Marker(f"{role} said: {text}", lambda trial: trial.system.said(text, role) > 0)
+def said(*texts: str, role: str = "worker") -> Marker:
+    """A process of the role has logged one of these."""
+    return Marker(
+        f"{role} said: {' or '.join(texts)}",
+        lambda trial: any(trial.system.said(text, role) > 0 for text in texts),
+    )
 
 
 def noted(fact: str) -> Marker:

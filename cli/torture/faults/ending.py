@@ -26,6 +26,7 @@ REPLAYED: Final = Marker(
     "a repeated command was answered from its record or its marker", lambda trial: trial.load.replayed > 0
 )
 HAND_OVER_S: Final = 1.0
+LISTENS_WITHIN_S: Final = 1.0
 
 
 def _dies_at(name: str, step: str, rng: random.Random) -> Settings:
@@ -82,6 +83,31 @@ def _worker_stops(trial: Trial) -> None:
         trial.pause(4)
 
 
+def _producers_roll(trial: Trial) -> None:
+    """Each is followed by a new one on the same port, which listens before the old one is asked to stop."""
+    trial.wait_until_loaded(0.2)
+    for number, (name, port) in enumerate(list(trial.system.ports.items()), 1):
+        trial.struck()
+        next_name = f"producer-next-{number}"
+        node = trial.system.add_node(next_name, "producer", {}, port)
+        trial.system.wait_until(lambda node=node: node.said("producer starts"), DIES_WITHIN_S, next_name)  # type: ignore[misc]
+        trial.pause(LISTENS_WITHIN_S)
+        trial.system.nodes[name].ask_to_stop()
+        trial.recovers_from_here()
+        trial.system.nodes[name].wait_until_ended()
+        del trial.system.ports[name]
+        trial.pause(1)
+    trial.facts["requests without an answer"] = float(_unanswered(trial))
+
+
+def _unanswered(trial: Trial) -> int:
+    """Since the fault began."""
+    return sum(
+        entry.type in ("info", "fail") and entry.code is None and entry.at_ms >= (trial.struck_ms or 0)
+        for entry in trial.load.history.entries
+    )
+
+
 ENDING: Final = (
     *(_worker_dies(step) for step in (*STEPS_OF_DRAINS, *STEPS_OF_COMPLETION)),
     *(_producer_dies(step) for step in STEPS_OF_INTAKE),
@@ -93,6 +119,25 @@ ENDING: Final = (
             noted("workers stopped by themselves"),
             Marker("no lease had to end", lambda trial: trial.system.said("leases ended") == 0),
         ),
+        recovers_within_s=lambda _: HAND_OVER_S,
+    ),
+    Fault(
+        "F16-producers",
+        "producers are replaced, one after the other, on the same port",
+        _producers_roll,
+        (
+            Marker(
+                "no request was left without an answer",
+                lambda trial: trial.facts.get("requests without an answer") == 0.0,
+            ),
+            Marker(
+                "the old ones ended by themselves",
+                lambda trial: all(
+                    node.exit_codes == [0] for node in trial.system.producers[: trial.shape.producers]
+                ),
+            ),
+        ),
+        shaped=lambda shape: replace(shape, producers=2),
         recovers_within_s=lambda _: HAND_OVER_S,
     ),
 )

@@ -6,7 +6,7 @@ from celery import Celery
 
 from keyledger.contract.wakeups import celery_settings, wakeup
 
-from ..fault import Fault, Marker, noted, said, within_lease
+from ..fault import Fault, noted, said, within_lease
 from ..proxy import Proxy, lossy
 from ..trial import Trial
 
@@ -94,13 +94,7 @@ def _hold_up(wires: list[Proxy], trial: Trial, *, is_lossy: bool) -> None:
     trial.recovers_from_here()
 
 
-CONNECTION_FAILED: Final = Marker(
-    f"{CUT_OFF} could not reach a server",
-    lambda trial: any(
-        trial.system.nodes[CUT_OFF].said(words) > 0
-        for words in ("a drain ended early", "not reachable", "sweep failed", "the relay failed")
-    ),
-)
+CONNECTION_FAILED: Final = said("ended early", "not reachable", "sweep failed", "the relay failed")
 
 WIRING: Final = (
     Fault("F9-wakeups-lost", "every wake-up is lost", wakeups_lost, (said("the sweep drains by itself"),),
