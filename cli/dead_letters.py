@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from keyledger.contract.settings import Settings
@@ -16,7 +15,7 @@ from keyledger.ledger.dead_letters import KeptLetter
 
 from .acting import command_id, connected
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
-from .tables import print_table
+from .tables import plain_console, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: commands that were given up.")
 
@@ -65,10 +64,10 @@ def show(id_: IdArgument, is_json: JsonOption = False, data: DataOption = DEFAUL
     if is_json:
         typer.echo(json.dumps(_facts(letter) | {"envelope": _content(letter)}, ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    console.print(f"{letter.command} for user {letter.user_id} by {letter.caller}", markup=False)
+    console = plain_console()
+    console.print(f"{letter.command} for user {letter.user_id} by {letter.caller}")
     console.print(f"accepted {time_text(letter.accepted_ms)}, given up {time_text(letter.died_ms)} (UTC)")
-    console.print(f"after {letter.attempts} attempts: {letter.reason}", markup=False)
+    console.print(f"after {letter.attempts} attempts: {letter.reason}")
     if letter.retried_as is not None:
         console.print(f"sent again as {letter.retried_as}: {letter.retried_status}")
     console.print_json(json.dumps(_content(letter), ensure_ascii=False))
