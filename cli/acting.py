@@ -52,6 +52,12 @@ def connected(settings: Settings) -> Iterator[Servers]:
         yield Servers(client, ledger, [Oversight(client, number) for number in range(settings.lanes_shards)])
 
 
+def check_servers(settings: Settings) -> None:
+    """Raises what `connected` raises, and what Redis does: before work that would wait long for them."""
+    with connected(settings) as servers:
+        servers.redis.ping()
+
+
 def account() -> str:
     """Who runs this command, as the system knows them."""
     try:

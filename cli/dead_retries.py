@@ -15,11 +15,12 @@ import typer
 
 from keyledger.contract.envelope import Envelope, NotUnderstood
 from keyledger.contract.errors import InvalidRequest, Problem
+from keyledger.contract.logs import configure_logging
 from keyledger.contract.retrying import NotRetryable, retried
 from keyledger.contract.settings import Settings
 from keyledger.ledger.dead_letters import KeptLetter, list_dead_letters
 
-from .acting import connected
+from .acting import check_servers, connected
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 from .dead_letters import IdArgument, app, find
 
@@ -52,6 +53,7 @@ def retry(
         letters = _unresolved(settings, user)
         if not letters:
             typer.echo("There are no dead letters.", err=True)
+            return
     sent = [(letter, _again(letter)) for letter in letters]
     _send_all(settings, "dead.retry", sent, is_json=is_json)
 
@@ -116,6 +118,7 @@ def _send_all(
     settings: Settings, action: str, sent: Sequence[tuple[KeptLetter, Envelope]], *, is_json: bool
 ) -> None:
     """Send them one after the other, tell what became of each; exit code 1 unless all are done."""
+    check_servers(settings)
     with connected(settings) as servers:
         for letter, envelope in sent:
             servers.note(action, letter.command_id, sent_as=envelope.id)
@@ -144,6 +147,7 @@ async def _outcomes(
     from keyledger.producer.preferences import Preferences
     from keyledger.producer.process import Producer
 
+    configure_logging(settings)
     producer = Producer(settings, {})
     async with producer.running():
         for letter, envelope in sent:

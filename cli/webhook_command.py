@@ -9,7 +9,7 @@ import typer
 from psycopg_pool import AsyncConnectionPool
 
 from keyledger.contract.settings import Settings
-from keyledger.ledger.connections import open_pool
+from keyledger.ledger.connections import connect, open_pool
 from keyledger.ledger.endpoints import find_owner
 
 from .configured import CommandError
@@ -23,6 +23,9 @@ IdArgument = Annotated[str, typer.Argument(metavar="WEBHOOK_ID", help="As keyled
 
 def run(settings: Settings, ask: Callable[[AsyncConnectionPool], Awaitable[Result]]) -> Result:
     """What the ledger answers to a question of its async side."""
+
+    # A pool would try for longer, and keep the reason to itself.
+    connect(settings.database_url, application="keyledger-cli").close()
 
     async def asking() -> Result:
         async with open_pool(settings.database_url, application="keyledger-cli", size=1) as pool:
