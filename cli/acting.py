@@ -38,7 +38,7 @@ class Servers:
 
     def note(self, action: str, subject: str, **detail: Any) -> None:
         """Add to the trail. No payload may stand in `detail`."""
-        note_action(self.ledger, f"cli:{account()}", action, subject, detail)
+        note(self.ledger, action, subject, **detail)
 
 
 @contextmanager
@@ -50,6 +50,17 @@ def connected(settings: Settings) -> Iterator[Servers]:
     ):
         check_shards(ledger, settings.lanes_shards)
         yield Servers(client, ledger, [Oversight(client, number) for number in range(settings.lanes_shards)])
+
+
+def check_servers(settings: Settings) -> None:
+    """Raises what `connected` raises, and what Redis does: before work that would wait long for them."""
+    with connected(settings) as servers:
+        servers.redis.ping()
+
+
+def note(ledger: psycopg.Connection, action: str, subject: str, **detail: Any) -> None:
+    """Add to the trail, where only the ledger is needed."""
+    note_action(ledger, f"cli:{account()}", action, subject, detail)
 
 
 def account() -> str:

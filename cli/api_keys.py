@@ -15,16 +15,20 @@ from keyledger.contract.settings import Settings
 from keyledger.ledger.accounts import StoredApiKey, add_api_key, end_api_key, list_api_keys
 from keyledger.ledger.connections import connect
 
+from .acting import note
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 from .tables import print_table
 
 app = typer.Typer(no_args_is_help=True, help="API keys of organisations.")
 
 KeyIdArgument = Annotated[str, typer.Argument(metavar="KEY_ID", help="The part between kl_ and the next _.")]
-DaysOption = Annotated[
-    int | None, typer.Option("--days", min=1, help="Valid so long; for ever when left out.")
-]
+DAYS_MAX = 36_500
 OVERLAP_S = 86_400
+OVERLAP_MAX_S = 366 * 86_400
+DaysOption = Annotated[
+    int | None,
+    typer.Option("--days", min=1, max=DAYS_MAX, help="Valid so long; for ever when left out."),
+]
 
 
 @app.command()
@@ -41,6 +45,7 @@ def create(
     """
     settings = read_settings(data)
     with connect(settings.database_url, application="keyledger-cli") as connection:
+        note(connection, "apikey.create", organisation, label=label)
         key = new_key(connection, settings, organisation, label, days)
     _show(key, is_json)
 
@@ -48,7 +53,9 @@ def create(
 @app.command()
 def rotate(
     key_id: KeyIdArgument,
-    overlap: Annotated[int, typer.Option(min=1, help="Seconds the old key stays valid.")] = OVERLAP_S,
+    overlap: Annotated[
+        int, typer.Option(min=1, max=OVERLAP_MAX_S, help="Seconds the old key stays valid.")
+    ] = OVERLAP_S,
     days: DaysOption = None,
     is_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
@@ -59,6 +66,7 @@ def rotate(
     """
     settings = read_settings(data)
     with connect(settings.database_url, application="keyledger-cli") as connection, connection.transaction():
+        note(connection, "apikey.rotate", key_id, overlap_s=overlap)
         old = end_api_key(connection, key_id, after_s=overlap)
         if old.revoked_ms is not None:
             raise CommandError(f"API key {key_id} was revoked: make a new one with keyledger apikey create")
@@ -73,6 +81,7 @@ def revoke(key_id: KeyIdArgument, data: DataOption = DEFAULT_DATA) -> None:
     Example: keyledger apikey revoke 4fJq0aXb12Cd
     """
     with connect(read_settings(data).database_url, application="keyledger-cli") as connection:
+        note(connection, "apikey.revoke", key_id)
         end_api_key(connection, key_id)
     typer.echo(f"API key {key_id} was revoked.")
 

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from keyledger.lanes.oversight import find_marker
 from keyledger.ledger.story import find_story
@@ -13,6 +12,7 @@ from keyledger.producer.storytelling import tell_recorded, tell_waiting
 
 from .acting import command_id, connected
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
+from .tables import plain_console
 
 app = typer.Typer(no_args_is_help=True, help="Single commands: their story, cancelling.")
 
@@ -46,9 +46,9 @@ def show(id_: IdArgument, is_json: JsonOption = False, data: DataOption = DEFAUL
         recorded = None if story is None else asdict(story)
         typer.echo(json.dumps({"id": id_, "waiting": waiting, "recorded": recorded}, ensure_ascii=False))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = plain_console(soft_wrap=True)
     for name, text in lines:
-        console.print(f"{name:<10} {text}", markup=False)
+        console.print(f"{name:<10} {text}")
 
 
 @app.command()

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from redis.connection import parse_url
 
 from keyledger.contract.settings import Settings
 
@@ -73,10 +77,33 @@ def settings_from(file: Path | None, **given: str) -> Settings:
     """Settings as given, then from the environment, then from a file, then from secrets in files. A wrong one
     is a CommandError that names it."""
     try:
-        return Settings(_env_file=file, _secrets_dir=_secrets_folder(), **given)  # type: ignore[arg-type]
+        settings = Settings(_env_file=file, _secrets_dir=_secrets_folder(), **given)  # type: ignore[arg-type]
+    except SettingsError as error:
+        name = str(error).partition('"')[2].partition('"')[0]
+        raise CommandError(f"A setting is wrong: KEYLEDGER_{name.upper()} must be JSON") from None
     except ValidationError as error:
         wrong = "; ".join(
             f"KEYLEDGER_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
             for item in error.errors(include_url=False, include_input=False)
         )
         raise CommandError(f"A setting is wrong: {wrong}") from None
+    _check_urls(settings)
+    return settings
+
+
+def _check_urls(settings: Settings) -> None:
+    """What the drivers could not read; their words would show the password."""
+    try:
+        parse_url(settings.redis_url)  # type: ignore[no-untyped-call]
+    except ValueError:
+        raise CommandError(
+            "A setting is wrong: KEYLEDGER_REDIS_URL must look like redis://USER:PASSWORD@HOST:6379/0"
+        ) from None
+    try:
+        if not settings.database_url.startswith(("postgresql://", "postgres://")):
+            raise ValueError
+        conninfo_to_dict(settings.database_url)
+    except (ValueError, ProgrammingError):
+        raise CommandError(
+            "A setting is wrong: KEYLEDGER_DATABASE_URL must look like postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from None

@@ -9,10 +9,11 @@ from rich.table import Table
 
 from keyledger.lanes.connections import connect as connect_redis
 from keyledger.ledger.connections import connect
-from keyledger.ledger.consuming import list_lags, locked_consumer, reset_consumer
+from keyledger.ledger.consuming import list_lags, locked_consumer, newest_position, reset_consumer
 from keyledger.worker.event_stream import STREAM, EventStream
 from keyledger.worker.fan_out import FanOut
 
+from .acting import note
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 from .tables import print_table
 
@@ -49,7 +50,7 @@ def reset(
     Example: keyledger consumer reset stream --position 0
     """
     if name == FanOut.name:
-        raise CommandError("Webhooks are sent again one by one: POST /deliveries/{id}/replay")
+        raise CommandError("Webhooks are sent again by endpoint: use keyledger webhook replay-range")
     settings = read_settings(data)
     with (
         connect(settings.database_url, application="keyledger-cli") as connection,
@@ -57,6 +58,10 @@ def reset(
     ):
         if checkpoint is None:
             raise CommandError(f"Events are being passed on to {name} at this moment: repeat the command")
+        newest = newest_position(connection)
+        if position > newest:
+            raise CommandError(f"The log ends at position {newest}: events after it would be left out")
+        note(connection, "consumer.reset", name, position=position)
         if name == EventStream.name:
             with connect_redis(settings.redis_url, name="keyledger-cli") as redis:
                 redis.delete(STREAM)

@@ -2,13 +2,16 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
+from keyledger.contract.envelope import Envelope
+from keyledger.contract.errors import InvalidRequest
+from keyledger.contract.retrying import NotRetryable, retried
 from keyledger.contract.settings import Settings
 from keyledger.contract.times import time_text
 from keyledger.ledger import dead_letters
@@ -16,7 +19,7 @@ from keyledger.ledger.dead_letters import KeptLetter
 
 from .acting import command_id, connected
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
-from .tables import print_table
+from .tables import plain_console, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: commands that were given up.")
 
@@ -65,15 +68,19 @@ def show(id_: IdArgument, is_json: JsonOption = False, data: DataOption = DEFAUL
     if is_json:
         typer.echo(json.dumps(_facts(letter) | {"envelope": _content(letter)}, ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    console.print(f"{letter.command} for user {letter.user_id} by {letter.caller}", markup=False)
+    console = plain_console(soft_wrap=True)
+    console.print(f"{letter.command} for user {letter.user_id} by {letter.caller}")
     console.print(f"accepted {time_text(letter.accepted_ms)}, given up {time_text(letter.died_ms)} (UTC)")
-    console.print(f"after {letter.attempts} attempts: {letter.reason}", markup=False)
+    console.print(f"after {letter.attempts} attempts: {letter.reason}")
     if letter.retried_as is not None:
         console.print(f"sent again as {letter.retried_as}: {letter.retried_status}")
     console.print_json(json.dumps(_content(letter), ensure_ascii=False))
     if not letter.is_resolved:
-        console.print(f"Send it again: keyledger dead retry {letter.command_id}")
+        try:
+            again(letter)
+            console.print(f"Send it again: keyledger dead retry {letter.command_id}")
+        except CommandError as error:
+            console.print(f"As it is it cannot be sent again. {error}")
         console.print(f"With another value: keyledger dead edit {letter.command_id} --set MEMBER=VALUE")
 
 
@@ -111,6 +118,17 @@ def find(settings: Settings, id_: str) -> KeptLetter:
     """One dead letter. Raises CommandError or UnknownDeadLetter."""
     with connected(settings) as servers:
         return dead_letters.find_dead_letter(servers.ledger, command_id(id_))
+
+
+def again(letter: KeptLetter, fields: dict[str, Any] | None = None) -> Envelope:
+    """The command that sends it again, with other content when it is given. Raises CommandError."""
+    try:
+        return retried(letter.envelope, time.time_ns() // 1_000_000, fields)
+    except NotRetryable as error:
+        raise CommandError(f"Dead letter {letter.command_id}: {error}") from None
+    except InvalidRequest as error:
+        wrong = "; ".join(f"{field} {text}" for field, text in error.details)
+        raise CommandError(f"Dead letter {letter.command_id} would be refused: {wrong}") from None
 
 
 def _facts(letter: KeptLetter) -> dict[str, object]:

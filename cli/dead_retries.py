@@ -7,21 +7,20 @@ one user keep their order.
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
 from keyledger.contract.envelope import Envelope, NotUnderstood
-from keyledger.contract.errors import InvalidRequest, Problem
-from keyledger.contract.retrying import NotRetryable, retried
+from keyledger.contract.errors import Problem
+from keyledger.contract.logs import configure_logging
 from keyledger.contract.settings import Settings
 from keyledger.ledger.dead_letters import KeptLetter, list_dead_letters
 
-from .acting import connected
+from .acting import check_servers, connected
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
-from .dead_letters import IdArgument, app, find
+from .dead_letters import IdArgument, again, app, find
 
 WAIT_S: Final = 30.0
 AT_ONCE: Final = 1_000
@@ -52,7 +51,8 @@ def retry(
         letters = _unresolved(settings, user)
         if not letters:
             typer.echo("There are no dead letters.", err=True)
-    sent = [(letter, _again(letter)) for letter in letters]
+            return
+    sent = [(letter, again(letter)) for letter in letters]
     _send_all(settings, "dead.retry", sent, is_json=is_json)
 
 
@@ -85,7 +85,7 @@ def edit(
         if not is_set:
             raise CommandError(f"{text!r} is not MEMBER=VALUE")
         fields[member] = _value(value)
-    _send_all(settings, "dead.edit", [(letter, _again(letter, fields))], is_json=is_json)
+    _send_all(settings, "dead.edit", [(letter, again(letter, fields))], is_json=is_json)
 
 
 def _unresolved(settings: Settings, user: str | None) -> list[KeptLetter]:
@@ -93,16 +93,6 @@ def _unresolved(settings: Settings, user: str | None) -> list[KeptLetter]:
     with connected(settings) as servers:
         letters = list_dead_letters(servers.ledger, user_id=user, limit=AT_ONCE)
     return letters[::-1]
-
-
-def _again(letter: KeptLetter, fields: dict[str, Any] | None = None) -> Envelope:
-    try:
-        return retried(letter.envelope, time.time_ns() // 1_000_000, fields)
-    except NotRetryable as error:
-        raise CommandError(f"Dead letter {letter.command_id}: {error}") from None
-    except InvalidRequest as error:
-        wrong = "; ".join(f"{field} {text}" for field, text in error.details)
-        raise CommandError(f"Dead letter {letter.command_id} would be refused: {wrong}") from None
 
 
 def _again_fields(letter: KeptLetter) -> dict[str, Any]:
@@ -116,6 +106,7 @@ def _send_all(
     settings: Settings, action: str, sent: Sequence[tuple[KeptLetter, Envelope]], *, is_json: bool
 ) -> None:
     """Send them one after the other, tell what became of each; exit code 1 unless all are done."""
+    check_servers(settings)
     with connected(settings) as servers:
         for letter, envelope in sent:
             servers.note(action, letter.command_id, sent_as=envelope.id)
@@ -144,6 +135,7 @@ async def _outcomes(
     from keyledger.producer.preferences import Preferences
     from keyledger.producer.process import Producer
 
+    configure_logging(settings)
     producer = Producer(settings, {})
     async with producer.running():
         for letter, envelope in sent:
@@ -165,5 +157,5 @@ async def _outcomes(
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -21,7 +21,7 @@ from keyledger.ledger.replaying import Replay, add_replay, count_replay, find_re
 
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 from .tables import print_table
-from .webhook_command import IdArgument, app, owner_of, run
+from .webhook_command import IdArgument, app, note_in, owner_of, run
 
 WATCH_S: Final = 0.5
 STALLED_S: Final = 60.0
@@ -111,6 +111,7 @@ def replay(delivery_id: DeliveryArgument, data: DataOption = DEFAULT_DATA) -> No
     """
     settings = read_settings(data)
     found = _delivery(settings, delivery_id)[0]
+    note_in(settings, "delivery.replay", found["id"])
     run(settings, lambda pool: delivery_log.replay_delivery(pool, found["id"]))
     typer.echo(f"Delivery {found['id']} is sent again.")
 
@@ -143,6 +144,7 @@ def replay_range(
         total = run(settings, lambda pool: count_replay(pool, asked))
         typer.echo(json.dumps({"total": total}) if is_json else f"{total} deliveries would be sent again.")
         return
+    note_in(settings, "webhook.replay", id_, status=status or "any")
     added = run(settings, lambda pool: add_replay(pool, asked | {"id": str(uuid.uuid4())}))
     done = _watched(settings, added)
     facts = {"id": done.id, "total": done.total, "replayed": done.replayed}

@@ -15,6 +15,7 @@ import psycopg
 import redis
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from keyledger.contract.settings import Settings
 from keyledger.lanes.connections import connect as connect_redis
@@ -151,6 +152,6 @@ def _no_answer(server: str, error: Exception, setting: str) -> Finding:
 def _print(findings: list[Finding]) -> None:
     table = Table("", "about", "seen", "what to do")
     for finding in findings:
-        level = f"[{_COLOURS[finding.level]}]{finding.level}[/]"
+        level = Text(finding.level, _COLOURS[finding.level])
         table.add_row(level, finding.about, finding.seen, finding.advice)
     print_table(table)

@@ -165,7 +165,7 @@ def judge_log(seen: Observed, holders: list[Holder]) -> Iterator[Finding]:
         yield Finding("warning", "dead letters", f"{seen.dead_letters} not resolved", "keyledger dead list")
     for status in ("failing", "disabled"):
         if count := seen.endpoints[status]:
-            yield Finding("warning", "webhook endpoints", f"{count} {status}", "the console shows which")
+            yield Finding("warning", "webhook endpoints", f"{count} {status}", "keyledger webhook list")
 
 
 def judge_settings(settings: Settings) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from keyledger.contract.text import check_identifier
 from keyledger.contract.times import age_text, time_text
 from keyledger.lanes.oversight import LANES_SHOWN, Lane, Overview
 
@@ -17,6 +18,7 @@ from .tables import print_table
 app = typer.Typer(no_args_is_help=True, help="Lanes: the waiting commands of each user.")
 
 STATES = ("ready", "held", "delayed", "parked")
+TOTALS = ("waiting_commands", "awake_drains")
 REASON_MAX = 200
 
 LaneArgument = Annotated[str, typer.Argument(metavar="USER_ID", help="A lane is named as its user.")]
@@ -50,6 +52,7 @@ def list_(
     found.sort(key=lambda pair: -pair[1].depth)
     if is_json:
         counts = {name: sum(getattr(overview, name) for overview in seen) for name in STATES}
+        counts |= {name: sum(getattr(overview, name) for overview in seen) for name in TOTALS}
         typer.echo(json.dumps({**counts, "lanes": [_facts(*pair) for pair in found]}, ensure_ascii=False))
         return
     table = Table("lane", "state", Column("waiting", justify="right"), "oldest", "why")
@@ -70,6 +73,7 @@ def show(lane: LaneArgument, is_json: JsonOption = False, data: DataOption = DEF
 
     Example: keyledger lane show ada
     """
+    _check_lane(lane)
     with connected(read_settings(data)) as servers:
         shard = servers.shard_of(lane)
         overview, found, commands = shard.overview(0), shard.lane(lane), shard.commands(lane)
@@ -109,6 +113,7 @@ def park(
     """
     if not reason.strip() or len(reason) > REASON_MAX or not reason.isprintable():
         raise CommandError(f"--reason must be one line of 1 to {REASON_MAX} characters")
+    _check_lane(lane)
     with connected(read_settings(data)) as servers:
         servers.note("lane.park", lane, reason=reason)
         before = servers.shard_of(lane).park(lane, reason)
@@ -129,6 +134,13 @@ def unpark(lane: LaneArgument, data: DataOption = DEFAULT_DATA) -> None:
         if not servers.shard_of(lane).unpark(lane):
             raise CommandError(f"Lane {lane} is not parked: see keyledger lane list --state parked")
     typer.echo(f"Lane {lane} is worked on again.")
+
+
+def _check_lane(lane: str) -> None:
+    try:
+        check_identifier(lane)
+    except ValueError as error:
+        raise CommandError(f"No user can be called that: it {error}") from None
 
 
 def _facts(overview: Overview, lane: Lane) -> dict[str, object]:

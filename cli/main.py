@@ -1,14 +1,8 @@
 """Puts the `keyledger` command together, and turns what goes wrong into one sentence."""
 
 import sys
-from typing import Final
 
-import redis
 import typer
-
-from keyledger.contract.settings import MissingSetting
-from keyledger.ledger.errors import LedgerError
-from keyledger.ledger.shards import WrongShardCount
 
 from . import (
     api_keys,
@@ -34,7 +28,7 @@ from . import (
     webhooks,  # noqa: F401 - adds to the webhook command
 )
 from .configured import CommandError
-from .embedded import EmbeddedError
+from .sentences import sentence_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,20 +57,22 @@ app.add_typer(operators.app, name="operator")
 app.add_typer(consumers.app, name="consumer")
 app.add_typer(webhook_command.app, name="webhook")
 
-_EXPECTED: Final = (
-    CommandError,
-    EmbeddedError,
-    LedgerError,
-    MissingSetting,
-    WrongShardCount,
-    redis.RedisError,
-)
-
 
 def main() -> None:
     """The console script: exits with 0, or with 1 and one sentence."""
     try:
+        _check_arguments()
         app()
-    except _EXPECTED as error:
-        typer.secho(f"Error: {' '.join(str(error).split())}", err=True, fg=typer.colors.RED)
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        typer.secho(f"Error: {sentence}", err=True, fg=typer.colors.RED)
         sys.exit(1)
+
+
+def _check_arguments() -> None:
+    """Bytes that are no UTF-8 come as lone surrogates, which no server takes."""
+    for argument in sys.argv[1:]:
+        if not argument.isascii() and any("\ud800" <= character <= "\udfff" for character in argument):
+            raise CommandError(f"{argument!r} is not UTF-8: write it as UTF-8")

@@ -15,14 +15,20 @@ def migrate(data: DataOption = DEFAULT_DATA) -> None:
 
 
 def bring_up_to_date(database_url: str) -> str:
-    """Migrate; returns the revision. The driver's refusals are CommandErrors."""
+    """Migrate; returns the revision. Raises the driver's errors, or CommandError for a schema newer than
+    this version."""
     # Imported here: the schema tools take longer to load than most commands to run.
-    from sqlalchemy.exc import OperationalError
+    from alembic.util import CommandError as AlembicError
+    from sqlalchemy.exc import DBAPIError
 
     from keyledger.ledger import migrations
 
     try:
         migrations.migrate(database_url)
-    except OperationalError as error:
-        raise CommandError(f"PostgreSQL cannot be reached or refuses: {error.orig}") from error
+    except DBAPIError as error:
+        if error.orig is None:
+            raise
+        raise error.orig from None
+    except AlembicError as error:
+        raise CommandError(f"The schema is newer than this version ({error}): use a newer one") from error
     return migrations.newest_revision()

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from keyledger.contract.times import age_text, time_text
 from keyledger.ledger import operators
 from keyledger.ledger.connections import connect
 
-from .acting import account
+from .acting import note
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 from .tables import print_table
 
@@ -44,7 +45,7 @@ def add(
     password = secrets.token_urlsafe(18) if is_generated else _asked()
     digest = password_digest(password, secrets.token_bytes(SALT_BYTES))
     with connect(settings.database_url, application="keyledger-cli") as connection:
-        operators.note_action(connection, f"cli:{account()}", "operator.add", name, {})
+        note(connection, "operator.add", name)
         is_new = operators.set_operator(connection, name, digest)
     if is_generated:
         typer.echo(password)
@@ -58,7 +59,7 @@ def remove(name: NameArgument, data: DataOption = DEFAULT_DATA) -> None:
     Example: keyledger operator remove grace
     """
     with connect(read_settings(data).database_url, application="keyledger-cli") as connection:
-        operators.note_action(connection, f"cli:{account()}", "operator.remove", name, {})
+        note(connection, "operator.remove", name)
         operators.remove_operator(connection, name)
     typer.echo(f"Operator {name} was removed.")
 
@@ -88,7 +89,9 @@ def trail(
     subject: Annotated[
         str | None, typer.Option(help="Only what was done to this lane, command or name.")
     ] = None,
-    before: Annotated[int | None, typer.Option(min=1, help="Continue after this number.")] = None,
+    before: Annotated[
+        int | None, typer.Option(min=1, max=2**63 - 1, help="Continue after this number.")
+    ] = None,
     is_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
@@ -119,6 +122,8 @@ def make_operator(settings: Settings, name: str, password: str) -> None:
 
 
 def _asked() -> str:
+    if not sys.stdin.isatty():
+        raise CommandError("There is no terminal to ask for a password at: let --generate make one")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     try:
         check_password(password)

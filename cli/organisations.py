@@ -11,8 +11,11 @@ from keyledger.contract.text import check_identifier, check_plain
 from keyledger.ledger.accounts import add_organisation, list_organisations
 from keyledger.ledger.connections import connect
 
+from .acting import note
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 from .tables import print_table
+
+RATE_MAX = 1_000_000
 
 app = typer.Typer(no_args_is_help=True, help="Organisations that may issue keys.")
 
@@ -22,7 +25,8 @@ def add(
     id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, as producers send it in orgId.")],
     name: Annotated[str, typer.Option(help="Its name; the id when left out.")] = "",
     rate: Annotated[
-        int | None, typer.Option(min=1, help="Commands a second it may send; the setting when left out.")
+        int | None,
+        typer.Option(min=1, max=RATE_MAX, help="Commands a second it may send; the setting when left out."),
     ] = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
@@ -36,6 +40,7 @@ def add(
     except ValueError as error:
         raise CommandError(f"This cannot be an organisation: id or name {error}") from None
     with connect(read_settings(data).database_url, application="keyledger-cli") as connection:
+        note(connection, "org.add", id_)
         is_new = add_organisation(connection, id_, name or id_, rate)
     typer.echo(f"Organisation {id_} was {'added' if is_new else 'changed'}.")
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Column, Table
+from rich.text import Text
 
 from keyledger.contract.times import age_text
 from keyledger.lanes.oversight import Lane, Overview
@@ -18,6 +19,7 @@ from keyledger.ledger.observing import Observed, observe
 
 from .acting import Servers, connected
 from .configured import DEFAULT_DATA, DataOption, JsonOption, read_settings
+from .tables import plain_console
 
 HOT_LANES: Final = 10
 STATES: Final = ("ready", "held", "delayed", "parked")
@@ -66,7 +68,7 @@ def top(
                 for moment in moments:
                     typer.echo(json.dumps(_facts(moment), ensure_ascii=False))
             else:
-                with Live(console=Console(), screen=False, auto_refresh=False) as live:
+                with Live(console=plain_console(), screen=False, auto_refresh=False) as live:
                     for moment in moments:
                         live.update(_drawn(moment), refresh=True)
         except KeyboardInterrupt:
@@ -123,7 +125,7 @@ def _drawn(moment: Moment) -> RenderableType:
         (f"{moment.ledger.dead_letters}", "dead letters"),
         *((f"{lag.behind}", f"events behind: {lag.name}") for lag in moment.ledger.lags),
     ):
-        figures.add_row(f"[bold]{value}[/bold]", name)
+        figures.add_row(Text(value, "bold"), name)
     lanes = Table(
         "lane", "state", Column("waiting", justify="right"), title="deepest lanes", title_justify="left"
     )

@@ -15,6 +15,8 @@ import typer
 from rich.console import Console
 
 from keyledger.contract.settings import Settings
+from keyledger.lanes.connections import connect as connect_redis
+from keyledger.ledger.connections import connect
 
 from .configured import (
     DEFAULT_DATA,
@@ -141,6 +143,9 @@ def _external(is_migrating: bool) -> Settings:
     from keyledger.ledger.migrations import current_revision, engine_for, newest_revision
 
     settings = settings_from(None)
+    connect(settings.database_url, application="keyledger-cli").close()
+    with connect_redis(settings.redis_url, name="keyledger-cli") as client:
+        client.ping()
     if is_migrating:
         _say("bringing the schema up to date")
         bring_up_to_date(settings.database_url)

@@ -23,8 +23,10 @@ from keyledger.contract.commands import CreateUser, fields_of, parse_command
 from keyledger.contract.envelope import Envelope
 from keyledger.contract.errors import InvalidRequest, Unavailable
 from keyledger.contract.identity import fingerprint, keyed_command_id
+from keyledger.contract.logs import configure_logging
 from keyledger.contract.settings import Settings
 
+from .acting import check_servers
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 
 if TYPE_CHECKING:
@@ -128,6 +130,8 @@ async def _create_all(
     # Imported here: most commands need nothing of it, and should start at once.
     from keyledger.producer.process import Producer
 
+    check_servers(settings)
+    configure_logging(settings)
     producer = Producer(settings, {})
     actor = Actor(CREDENTIAL, organisation=organisation)
     done = Imported()

@@ -20,9 +20,10 @@ from keyledger.ledger import endpoints as ledger
 from keyledger.ledger.endpoints import StoredEndpoint
 from keyledger.ledger.sealing import Sealing
 
+from .all_endpoints import print_all
 from .configured import DEFAULT_DATA, CommandError, DataOption, JsonOption, read_settings
 from .tables import print_table
-from .webhook_command import IdArgument, app, owner_of, run
+from .webhook_command import IdArgument, app, note_in, owner_of, run
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -57,6 +58,7 @@ def create(
         "organisation": organisation,
         "secret": _sealing(settings).seal(secret),
     }
+    note_in(settings, "webhook.create", values["id"], org=organisation, url=url)
     try:
         stored = run(settings, lambda pool: ledger.add_endpoint(pool, values))
     except ForeignKeyViolation:
@@ -70,14 +72,19 @@ def create(
 
 @app.command("list")
 def list_(
-    organisation: Annotated[str, typer.Option("--org", help="Whose endpoints.")],
+    organisation: Annotated[
+        str | None, typer.Option("--org", help="Whose endpoints; of all, what fails first, when left out.")
+    ] = None,
     is_json: JsonOption = False,
     data: DataOption = DEFAULT_DATA,
 ) -> None:
-    """List the endpoints of an organisation.
+    """List the endpoints of an organisation, or of all.
 
     Example: keyledger webhook list --org acme --json
     """
+    if organisation is None:
+        print_all(read_settings(data), is_json=is_json)
+        return
     found = run(read_settings(data), lambda pool: ledger.list_endpoints(pool, organisation))
     if is_json:
         typer.echo(json.dumps([_facts(stored) for stored in found], ensure_ascii=False))
@@ -146,6 +153,7 @@ def delete(id_: IdArgument, data: DataOption = DEFAULT_DATA) -> None:
     """
     settings = read_settings(data)
     owner = owner_of(settings, id_)
+    note_in(settings, "webhook.delete", id_)
     run(settings, lambda pool: ledger.delete_endpoint(pool, owner, id_))
     typer.echo(f"Endpoint {id_} was deleted; nothing more is sent to it.")
 
@@ -166,6 +174,7 @@ def rotate(
     settings = read_settings(data)
     owner, secret = owner_of(settings, id_), make_secret(os.urandom(SECRET_BYTES))
     sealed = _sealing(settings).seal(secret)
+    note_in(settings, "webhook.rotate", id_)
     stored = run(settings, lambda pool: ledger.rotate_secret(pool, owner, id_, sealed, overlap * 1000))
     assert stored is not None
     _show_secret(stored, secret, is_json)
@@ -173,6 +182,7 @@ def rotate(
 
 def _change(settings: Settings, id_: str, changes: dict[str, Any], is_json: bool) -> None:
     owner = owner_of(settings, id_)
+    note_in(settings, "webhook.change", id_, members=", ".join(sorted(changes)))
     stored = run(settings, lambda pool: ledger.change_endpoint(pool, owner, id_, changes))
     assert stored is not None
     typer.echo(json.dumps(_facts(stored)) if is_json else f"Endpoint {stored.id} is {stored.status}.")

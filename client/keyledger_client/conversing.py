@@ -15,6 +15,7 @@ from .results import Accepted, Completed, Key, Status
 from .retrying import REPEATABLE, RetryPolicy, parse_retry_after
 
 ASKED_AGAIN_S: Final = 1.0
+FAILED: Final = 500
 LONGEST_WAIT_S: Final = 30
 
 Result = TypeVar("Result")
@@ -80,7 +81,7 @@ def repeat(ask: Ask, given: Circumstances) -> Talk[Heard]:
         answer = yield ask
         retry_after_s = None
         if isinstance(answer, Heard):
-            if answer.status not in REPEATABLE:
+            if answer.status not in REPEATABLE or _is_given_up(answer):
                 return answer
             retry_after_s = parse_retry_after(answer.headers.get("retry-after"), given.now_s())
             why = f"it answered {answer.status}"
@@ -129,7 +130,10 @@ def command(
         return Completed.from_body(heard.body, id_, is_replayed=is_replayed)
     if wait_s <= 0:
         return Accepted(id_)
-    final = yield from outcome(id_, given, ends_s=ends_s)
+    try:
+        final = yield from outcome(id_, given, ends_s=ends_s)
+    except Unavailable as error:
+        raise Unknown(f"Command {id_} was accepted, but {error}", key, id_) from error
     if final is None:
         raise Unknown(f"Command {id_} is not done after {wait_s:g} s: wait for it again", key, id_)
     return final
@@ -174,6 +178,11 @@ def events_after(user_id: str, version: int, given: Circumstances) -> Talk[list[
     ask = Ask("GET", path_of("users", user_id, "events"), query={"after": str(version)})
     body = yield from ask_for(ask, given)
     return list(body["events"])
+
+
+def _is_given_up(answer: Heard) -> bool:
+    """A command that failed for good: that is its outcome, and asking again does not change it."""
+    return answer.status == FAILED and "command-id" in answer.headers
 
 
 def _preference(wait_s: float) -> str:

@@ -17,7 +17,7 @@ class Detail:
 
 
 class Refused(KeyledgerError):
-    """The service said no, for good: `code` is the HTTP status, 400 to 499.
+    """The service said no, for good: `code` is the HTTP status, 400 to 499, or 500 for a command that failed.
 
     A refusal of a command that was accepted is its outcome: it has a `command_id`, repeating changes nothing.
     """

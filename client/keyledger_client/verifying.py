@@ -12,6 +12,8 @@ from .errors import WrongSignature
 from .results import Event
 
 TOLERANCE_S: Final = 300.0
+KEY_BYTES_MIN: Final = 24
+KEY_BYTES_MAX: Final = 64
 _PREFIX: Final = "whsec_"
 
 
@@ -41,8 +43,8 @@ class WebhookVerifier:
         named = {name.lower(): value for name, value in headers.items()}
         try:
             id_, timestamp = named["webhook-id"], named["webhook-timestamp"]
-            signatures, at_s = named["webhook-signature"].split(), int(timestamp)
-        except (KeyError, ValueError) as error:
+            signatures, at_s = named["webhook-signature"].split(), float(int(timestamp))
+        except (KeyError, ValueError, OverflowError) as error:
             raise WrongSignature("a header of the signature is missing or is no number") from error
         if abs(self._clock_s() - at_s) > self._tolerance_s:
             raise WrongSignature("it was signed too long ago, or one of the clocks is wrong")
@@ -58,9 +60,14 @@ def _key(secret: str) -> bytes:
     try:
         if not secret.startswith(_PREFIX):
             raise ValueError
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        if not KEY_BYTES_MIN <= len(key) <= KEY_BYTES_MAX:
+            raise ValueError
     except ValueError:
-        raise ValueError(f"a secret is {_PREFIX} and base64 after it") from None
+        raise ValueError(
+            f"a secret is {_PREFIX} and the base64 of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} bytes"
+        ) from None
+    return key
 
 
 def _event(id_: str, body: bytes) -> Event:

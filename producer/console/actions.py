@@ -3,7 +3,6 @@
 An action gets a form and says where to go and what to say there; what cannot be done is a Problem.
 """
 
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -11,7 +10,8 @@ from urllib.parse import quote
 
 from keyledger.contract.errors import Conflict, Detail, InvalidRequest, NotFound
 from keyledger.contract.retrying import NotRetryable, retried
-from keyledger.contract.text import check_plain
+from keyledger.contract.strict_json import parse_json
+from keyledger.contract.text import check_identifier, check_plain
 from keyledger.lanes.oversight import find_marker
 from keyledger.ledger import delivery_log, operators
 from keyledger.ledger.dead_letters import UnknownDeadLetter, find_dead_letter
@@ -57,10 +57,11 @@ class Actions:
 
     async def _park(self, operator: str, form: Form) -> str:
         user_id, reason = _needed(form, "user"), _needed(form, "reason")
-        try:
-            check_plain(reason)
-        except ValueError as error:
-            raise InvalidRequest([Detail("reason", str(error))]) from error
+        for name, check, value in (("user", check_identifier, user_id), ("reason", check_plain, reason)):
+            try:
+                check(value)
+            except ValueError as error:
+                raise InvalidRequest([Detail(name, str(error))]) from error
         if len(reason) > REASON_MAX:
             raise InvalidRequest([Detail("reason", f"at most {REASON_MAX} characters")])
         await self._note(operator, "lane.park", user_id, reason=reason)
@@ -70,7 +71,8 @@ class Actions:
     async def _unpark(self, operator: str, form: Form) -> str:
         user_id = _needed(form, "user")
         await self._note(operator, "lane.unpark", user_id)
-        await self._servers.lanes(self._servers.shard_of(user_id).unpark, user_id)
+        if not await self._servers.lanes(self._servers.shard_of(user_id).unpark, user_id):
+            raise Conflict(f"Lane {user_id} is not parked")
         return f"/console/lane?user={quote(user_id, safe='')}&said=unparked"
 
     async def _cancel(self, operator: str, form: Form) -> str:
@@ -87,9 +89,9 @@ class Actions:
 
     async def _edit(self, operator: str, form: Form) -> str:
         try:
-            fields = json.loads(_needed(form, "fields"))
-        except ValueError as error:
-            raise InvalidRequest([Detail("fields", f"is not JSON: {error}")]) from error
+            fields = parse_json(_needed(form, "fields").encode())
+        except InvalidRequest as error:
+            raise InvalidRequest([Detail("fields", detail.message) for detail in error.details]) from error
         return await self._send_again(operator, "dead.edit", form, fields)
 
     async def _send_again(self, operator: str, action: str, form: Form, fields: Any) -> str:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.service import Client, Service, keyledger
 
@@ -32,6 +33,24 @@ def test_an_api_key_is_shown_once_and_listed_without_its_secret(service: Service
     assert made["apiKey"] not in listed
     assert "no organisation" in service.command("apikey", "create", "nobody").stderr
     assert "no API key" in service.command("apikey", "revoke", "nothing").stderr
+    service.command("apikey", "revoke", made["id"])
+    trail = service.command("operator", "trail", "--subject", made["id"], "--json").stdout
+    assert ["apikey.revoke"] == [action["action"] for action in json.loads(trail)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("apikey", "create", "example_string", "--days", "36501"),
+        ("apikey", "rotate", "nothing", "--overlap", "99999999999"),
+        ("org", "add", "locks", "--rate", "3000000000"),
+        ("operator", "trail", "--before", "99999999999999999999"),
+    ],
+)
+def test_a_number_that_nothing_can_hold_is_wrong_usage(service: Service, arguments: tuple[str, ...]) -> None:
+    """The option is named; nothing is stored that a list could not show."""
+    ran = service.command(*arguments)
+    assert (2, True) == (ran.returncode, arguments[-2] in ran.stderr)
 
 
 def test_users_are_imported_and_the_import_can_be_repeated(

@@ -158,7 +158,8 @@ def test_a_dead_letter_is_shown_escaped_mended_and_sent(
     refused = operator.post("/console/dead/retry", data={"token": token, "id": dead_letter})
     assert (400, True) == (refused.status_code, "note must be a string" in refused.text)
     form = {"token": token, "id": dead_letter}
-    assert 400 == operator.post("/console/dead/edit", data=form | {"fields": "{"}).status_code
+    for odd in ("{", "[" * 5_000, '{"note": "a", "note": "b"}'):
+        assert 400 == operator.post("/console/dead/edit", data=form | {"fields": odd}).status_code
     fields = json.dumps({"orgId": client.org_id, "note": "front door"})
     sent = operator.post("/console/dead/edit", data=form | {"fields": fields})
     assert 303 == sent.status_code
@@ -187,6 +188,10 @@ def test_a_lane_is_parked_looked_at_and_unparked(
     assert "Cancel it" in operator.get("/console/command", params={"id": f" {id_} "}).text
     assert 303 == operator.post("/console/command/cancel", data={"token": token, "id": id_}).status_code
     operator.post("/console/lane/unpark", data={"token": token, "user": user})
+    again = operator.post("/console/lane/unpark", data={"token": token, "user": user})
+    assert (409, True) == (again.status_code, "is not parked" in again.text)
+    odd = operator.post("/console/lane/park", data={"token": token, "user": "a/b", "reason": "x"})
+    assert (400, True) == (odd.status_code, "must not contain" in odd.text)
     final = client.http.get(f"/commands/{id_}", headers={"prefer": "wait=10"}).json()
     assert "cancelled" == final["status"]
     assert 409 == operator.post("/console/command/cancel", data={"token": token, "id": id_}).status_code

@@ -112,6 +112,10 @@ def test_consumers_are_listed_and_begin_again(service: Service, client: Client, 
     assert (0, True) == (ran.returncode, f"after position {position}" in ran.stdout)
     wait_until(lambda: [e["type"] for e in entries(service, user)] == ["PhysicalKeyAdded"])
     service.command("consumer", "reset", "stream", "--position", "0")
+    trail = json.loads(service.command("operator", "trail", "--subject", "stream", "--json").stdout)
+    assert [("consumer.reset", 0), ("consumer.reset", int(position))] == [
+        (action["action"], action["detail"]["position"]) for action in trail
+    ]
     wait_until(lambda: len(entries(service, user)) == 2)
 
 
@@ -119,6 +123,17 @@ def test_a_consumer_that_is_none_is_refused(service: Service) -> None:
     """With where to look."""
     ran = service.command("consumer", "reset", "nobody", "--position", "0")
     assert (1, True) == (ran.returncode, "keyledger consumer list" in ran.stderr)
+
+
+def test_a_consumer_cannot_be_told_to_begin_after_the_logs_end(service: Service, client: Client) -> None:
+    """Events up to there would never be passed on; nothing is emptied, moved or noted."""
+    client.create("reset-too-far")
+    before = json.loads(service.command("consumer", "list", "--json").stdout)[0]["position"]
+    ran = service.command("consumer", "reset", "stream", "--position", "99999999999999999999")
+    assert (1, True) == (ran.returncode, "The log ends at position" in ran.stderr)
+    assert before <= json.loads(service.command("consumer", "list", "--json").stdout)[0]["position"] < 10**6
+    trail = json.loads(service.command("operator", "trail", "--subject", "stream", "--json").stdout)
+    assert 10**6 > max((action["detail"]["position"] for action in trail), default=0)
 
 
 def test_webhooks_are_not_begun_again_as_a_whole(service: Service) -> None:

@@ -39,6 +39,9 @@ def test_a_parked_lane_is_seen_its_commands_too_and_it_goes_on_in_order(
         assert ids == [command["id"] for command in shown["commands"]]
         assert "looked into" in service.command("lane", "show", user).stdout
         assert "looked into" in service.command("lane", "list").stdout
+        assert {"parked": 1, "waiting_commands": 3} == {
+            name: listed[name] for name in ("parked", "waiting_commands")
+        }
         assert "looked into" == client.http.get(f"/commands/{ids[0]}").json()["waiting"]["reason"]
         told = service.command("command", "show", ids[2]).stdout
         assert "2 of its user come first" in told
@@ -91,6 +94,10 @@ def test_the_story_of_a_command_goes_from_accept_to_its_event(
         (["lane", "list", "--state", "odd"], "--state must be one of ready, held, delayed, parked"),
         (["lane", "unpark", "nobody"], "is not parked"),
         (["lane", "park", "ada", "--reason", " "], "--reason must be one line"),
+        (["lane", "park", "a/b", "--reason", "x"], "No user can be called that"),
+        (["lane", "show", ""], "No user can be called that"),
+        (["webhook", "pause", f"urn:uuid:{uuid.UUID(int=7)}"], "is no webhook id"),
+        (["operator", "add", "grace"], "let --generate make one"),
         (["operator", "remove", "nobody"], "There is no operator"),
         (["operator", "add", "a/b"], "cannot be a name"),
     ],
@@ -135,9 +142,13 @@ def test_a_poisoned_command_is_found_understood_and_resolved(poisoned: tuple[Dep
     shown = _run(system, "dead", "show", poison).stdout
     assert "ValidationError" in shown
     assert '"note": 7' in shown
-    assert f"keyledger dead edit {poison}" in shown
+    assert f"keyledger dead edit {poison} --set MEMBER=VALUE" in shown
+    assert "note must be a string" in shown
+    assert "keyledger dead retry" not in shown
     refused = _run(system, "dead", "retry", poison)
     assert (1, True) == (refused.returncode, "note must be a string" in refused.stderr)
+    deep = _run(system, "dead", "edit", poison, "--set", f"note={'[' * 5_000}")
+    assert (1, True) == (deep.returncode, "note at most 500 characters" in deep.stderr)
     edited = _run(system, "dead", "edit", poison, "--set", "note=front door", "--json")
     body = json.loads(edited.stdout)
     assert (0, 200, 2) == (edited.returncode, body["code"], body["body"]["number"])

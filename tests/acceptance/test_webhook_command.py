@@ -22,6 +22,10 @@ def test_an_endpoint_from_creation_to_deletion(service: Service, client: Client,
         made = told("create", inbox.url, "--org", client.org_id, "--events", "PhysicalKeyAdded")
         id_ = made["id"]
         assert id_ in [stored["id"] for stored in told("list", "--org", client.org_id)]
+        assert (client.org_id, "active") == next(
+            (stored["organisation_id"], stored["status"]) for stored in told("list") if stored["id"] == id_
+        )
+        assert inbox.url in service.command("webhook", "list").stdout
         tested = told("test", id_)
         wait_until(lambda: inbox.came)
         assert (
@@ -47,6 +51,9 @@ def test_an_endpoint_from_creation_to_deletion(service: Service, client: Client,
         rotated = told("rotate", id_, "--overlap", "60")
         assert rotated["secret"] != made["secret"]
     assert "was deleted" in service.command("webhook", "delete", id_).stdout
+    trail = json.loads(service.command("operator", "trail", "--subject", id_, "--json").stdout)
+    actions = ["webhook.create", "webhook.change", "webhook.change", "webhook.replay", "webhook.change"]
+    assert [*actions, "webhook.rotate", "webhook.delete"] == [one["action"] for one in reversed(trail)]
     assert "no endpoint" in service.command("webhook", "pause", id_).stderr
 
 

@@ -1,5 +1,6 @@
 """The client's rules, without a server: when it repeats, what it makes of answers, what it verifies."""
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -106,6 +107,22 @@ def test_a_promise_is_followed_until_it_is_kept() -> None:
     assert (409, "c", "/commands/c") == (error.code, error.command_id, steps[1].path)
 
 
+def test_a_command_that_failed_for_good_is_refused_and_not_repeated() -> None:
+    """A 500 with its id is an outcome; one without is trouble of the service, which may pass."""
+    body = {"code": 500, "message": "The command was given up"}
+    error, steps = hold(add, [answer(500, body, command_id="c")])
+    assert (Refused, 1) == (type(error), len(steps))
+    assert (500, "c") == (error.code, error.command_id)
+    done = answer(200, DONE, command_id="d")
+    assert "d" == hold(add, [answer(500, body), done])[0].command_id
+
+
+def test_what_was_accepted_is_unknown_when_its_outcome_cannot_be_asked_for() -> None:
+    """Never unavailable, which says that nothing was done."""
+    error, _ = hold(add, [answer(202, {}, command_id="c"), *[Silence("timeout")] * 4])
+    assert (Unknown, "c") == (type(error), error.command_id)
+
+
 def test_who_does_not_wait_is_told_that_it_is_accepted() -> None:
     """With the id to ask for."""
     accepted, steps = hold(lambda given: add(given, 0), [answer(202, {}, command_id="c")])
@@ -156,7 +173,7 @@ OLD, NEW = make_secret(b"o" * 32), make_secret(b"n" * 32)
 
 
 def verified(headers: dict[str, str], body: bytes = BODY, now_s: float = NOW_S) -> Any:
-    return WebhookVerifier([NEW, OLD], clock_s=lambda: now_s).verify(headers, body)
+    return WebhookVerifier([NEW, OLD], clock_s=lambda: float(now_s)).verify(headers, body)
 
 
 @pytest.mark.parametrize("secrets", [[OLD], [NEW], [OLD, NEW], [make_secret(b"x" * 32), NEW]])
@@ -179,6 +196,7 @@ def test_a_webhook_is_known_by_any_of_its_secrets(secrets: list[str]) -> None:
         ({"webhook-signature": "v1,"}, BODY, NOW_S),
         ({"webhook-signature": ""}, BODY, NOW_S),
         ({"webhook-timestamp": "soon"}, BODY, NOW_S),
+        ({"webhook-timestamp": "9" * 400}, BODY, NOW_S),
     ],
 )
 def test_a_webhook_that_was_changed_or_is_old_is_refused(
@@ -190,11 +208,16 @@ def test_a_webhook_that_was_changed_or_is_old_is_refused(
         verified(headers, body, now_s)
 
 
+def make_short_secret() -> str:
+    """Of too few bytes to be one."""
+    return "whsec_" + base64.b64encode(b"s" * 23).decode()
+
+
 def test_another_secret_or_none_is_refused() -> None:
     """A verifier without a secret would accept everything."""
     with pytest.raises(WrongSignature):
         verified(signature_headers("e", NOW_S, BODY, [make_secret(b"y" * 32)]))
-    refused: list[str | list[str]] = [[], "secret", "whsec_?"]
+    refused: list[str | list[str]] = [[], "secret", "whsec_?", "whsec_", make_short_secret()]
     for wrong in refused:
         with pytest.raises(ValueError, match="secret"):
             WebhookVerifier(wrong)

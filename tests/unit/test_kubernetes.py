@@ -86,3 +86,20 @@ def test_what_serves_is_looked_after() -> None:
         one["metadata"]["name"] for one in manifests("Deployment")
     }
     assert "keyledger_lanes_waiting_commands" in scaled["spec"]["triggers"][0]["metadata"]["query"]
+
+
+def test_every_network_policy_is_about_pods_that_exist() -> None:
+    """By the labels that pods have in the end: kustomize adds its own to pods only when it is told to."""
+    (kustomization,) = manifests("Kustomization")
+    added: dict[str, str] = {}
+    for label in kustomization["labels"]:
+        added |= label["pairs"] if label.get("includeTemplates") else {}
+    labelled = [
+        one["spec"]["template"]["metadata"]["labels"] | added
+        for kind in ("Deployment", "Job")
+        for one in manifests(kind)
+    ]
+    serving = [pod for pod in labelled if pod["app"] != "keyledger-migrate"]
+    for policy in manifests("NetworkPolicy"):
+        wanted = policy["spec"]["podSelector"].get("matchLabels", {})
+        assert [] != [pod for pod in serving if wanted.items() <= pod.items()], policy["metadata"]["name"]
