@@ -5,7 +5,7 @@ projection with it. Only `VERSIONED` events count in a user's version; rejection
 the log with a position and no version.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 USER_CREATED: Final = "UserCreated"
@@ -78,11 +78,11 @@ class UserState:
         """The state after `event`; events without a version change nothing."""
         if not event.is_versioned:
             return self
-        after = replace(self, version=self.version + 1, last_event_ms=event.time_ms)
-        if event.type == USER_CREATED:
-            return after
-        number = event.data["number"]
+        last_number, keys = self.last_number, self.keys
         if event.type == PHYSICAL_KEY_ADDED:
-            key = Key(event.data["orgId"], is_removed=False)
-            return replace(after, last_number=number, keys={**self.keys, number: key})
-        return replace(after, keys={**self.keys, number: replace(self.keys[number], is_removed=True)})
+            last_number = event.data["number"]
+            keys = {**keys, last_number: Key(event.data["orgId"], is_removed=False)}
+        elif event.type == PHYSICAL_KEY_REMOVED:
+            number = event.data["number"]
+            keys = {**keys, number: Key(keys[number].org_id, is_removed=True)}
+        return UserState(self.user_id, self.version + 1, last_number, event.time_ms, keys)
