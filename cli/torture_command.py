@@ -21,7 +21,7 @@ from .torture.clocks import faketime_library
 from .torture.fault import Fault
 from .torture.faults import FAULTS
 from .torture.matrix import Cell, Matrix
-from .torture.report import about_here, page_of, table_of
+from .torture.report import about_here, page_of, table_of, why
 from .torture.servers import Servers
 from .torture.shape import Shape
 
@@ -174,8 +174,7 @@ def _tell(terminal: Console, row: dict[str, Any], folder: Path) -> None:
         terminal.print(f"[green]✓[/green] {name}: {row['commands']} commands, {row['tookS']:.0f} s")
         return
     terminal.print(f"[red]✗[/red] {name}: kept in {folder / (row['fault'] + '-' + str(row['seed']))}")
-    for problem in row["problems"]:
-        terminal.print(f"    {problem}", markup=False, soft_wrap=True)
+    terminal.print(f"    {why(row)}", markup=False, soft_wrap=True)
     for violation in row["violations"][:VIOLATIONS_SHOWN]:
         who = f" of {violation['user']}" if violation["user"] else ""
         terminal.print(

@@ -77,15 +77,15 @@ class Matrix:
     def _tried(self, cell: Cell, say: Callable[[Cell, str], None]) -> Result:
         """The result of a trial; one that could not be run is a problem, and the others go on."""
         folder = self.folder / cell.name
-        if folder.exists():
-            shutil.rmtree(folder)
         try:
+            if folder.exists():
+                shutil.rmtree(folder)
             result = run_trial(
                 cell.fault, cell.seed, self.shape, folder, lambda text: say(cell, text), self.own_servers
             )
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
-            return Result(cell.fault.name, cell.seed, 0, [], [text], [], None, 0.0, {})
+            return Result(cell.fault.name, cell.seed, 0, [], [text], [], [], None, 0.0, {})
         if result.is_passed:
             shutil.rmtree(folder)
         return result

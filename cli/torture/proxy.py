@@ -15,6 +15,7 @@ import uvloop
 
 HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 10.0
+CLOSED_WITHIN_S: Final = 0.05
 
 
 class Proxy:
@@ -35,6 +36,7 @@ class Proxy:
         """How many connections were cut."""
         self._pairs: set[_Side] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: asyncio.Server | None = None
 
     def cut(self) -> None:
         """Reset all connections; new ones are possible if it is open."""
@@ -53,8 +55,16 @@ class Proxy:
     async def listen(self) -> None:
         """On a port of its own, on the loop that calls this."""
         self._loop = asyncio.get_running_loop()
-        server = await self._loop.create_server(lambda: _Side(self, None), HOST, 0)
-        self.port = server.sockets[0].getsockname()[1]
+        self._server = await self._loop.create_server(lambda: _Side(self, None), HOST, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def end(self) -> None:
+        """Cut, and listen no more."""
+        if self._server is not None:
+            self._server.close()
+        self._cut()
+        # What was reset is closed in the loop's next turns.
+        await asyncio.sleep(CLOSED_WITHIN_S)
 
     def entered(self, side: "_Side") -> None:
         self._pairs.add(side)
@@ -163,6 +173,7 @@ class Network:
 
     def __init__(self) -> None:
         self._loop = uvloop.new_event_loop()
+        self._proxies: list[Proxy] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="network", daemon=True)
 
     def __enter__(self) -> "Network":
@@ -170,14 +181,20 @@ class Network:
         return self
 
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(START_TIMEOUT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(START_TIMEOUT_S)
+        self._loop.close()
 
     def proxy(self, host: str, port: int) -> Proxy:
         """A new one before that server, listening."""
         made = Proxy(host, port)
+        self._proxies.append(made)
         asyncio.run_coroutine_threadsafe(made.listen(), self._loop).result(START_TIMEOUT_S)
         return made
+
+    async def _end(self) -> None:
+        await asyncio.gather(*(proxy.end() for proxy in self._proxies))
 
 
 def lossy(share: float, lost_s: float, rng: random.Random) -> Callable[[], float]:

@@ -107,7 +107,7 @@ def page_of(rows: Sequence[dict[str, Any]]) -> str:
     shape = rows[0]["shape"]
     failed = [row for row in rows if not row["isPassed"]]
     parts.append(f"\nIn all {len(rows)} runs, {total:,} commands, {violations} violations.\n")
-    parts += [f"\nNot passed: {row['fault']}, seed {row['seed']}: {_why(row)}\n" for row in failed]
+    parts += [f"\nNot passed: {row['fault']}, seed {row['seed']}: {why(row)}\n" for row in failed]
     versions = sorted({f"{row['versions']}, {row['date']}" for row in rows})
     parts.append(
         f"\nEach run: {shape['users']} users, one of them with {shape['hotShare']:.0%} of the commands, "
@@ -129,6 +129,7 @@ def about_here(redis: str, postgresql: str) -> dict[str, Any]:
     return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "versions": ", ".join(parts)}
 
 
-def _why(row: dict[str, Any]) -> str:
+def why(row: dict[str, Any]) -> str:
+    """Why a run did not pass, in a line."""
     violated = sorted({violation["invariant"] for violation in row["violations"]})
-    return "; ".join([*row["problems"], *(f"{name} violated" for name in violated)])
+    return "; ".join([*row["problems"], *row["missed"], *(f"{name} violated" for name in violated)])

@@ -49,6 +49,8 @@ class Trial:
     """What strikes note, for markers and the report."""
     problems: list[str] = field(default_factory=list)
     """What strikes found wrong."""
+    missed: list[str] = field(default_factory=list)
+    """Figures of strikes that are not what they should be."""
     struck_ms: float | None = None
     recovers_from_ms: float | None = None
 
@@ -76,13 +78,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a trial showed. It passed when there are neither violations nor problems."""
+    """What a trial showed. `problems`: why it shows nothing, or what a strike found wrong. `missed`: figures
+    that are not what they should be."""
 
     fault: str
     seed: int
     commands: int
     violations: list[Violation]
     problems: list[str]
+    missed: list[str]
     markers: list[str]
     recovered_s: float | None
     took_s: float
@@ -90,7 +94,7 @@ class Result:
 
     @property
     def is_passed(self) -> bool:
-        return not self.violations and not self.problems
+        return not (self.violations or self.problems or self.missed)
 
 
 def run_trial(
@@ -129,6 +133,8 @@ def run_trial(
         violations = [*check(world, receives=shape.has_receiver), *ledger_findings(system)]
         problems += trial.problems + _problems(trial, world, healed_ms)
         seen = [marker.text for marker in fault.markers if marker.is_seen(trial)]
+    recovered_s = _recovered_s(trial, world)
+    missed = [*trial.missed, *_late(trial, recovered_s)]
     figures = {name: value for name, value in trial.facts.items() if isinstance(value, float)}
     return Result(
         fault.name,
@@ -136,8 +142,9 @@ def run_trial(
         load.answered,
         violations,
         problems,
+        missed,
         seen,
-        _recovered_s(trial, world),
+        recovered_s,
         time.monotonic() - began_s,
         figures,
     )
@@ -151,7 +158,7 @@ def _clocks(folder: Path) -> Clocks:
 
 
 def _problems(trial: Trial, world: World, healed_ms: float) -> list[str]:
-    """Why the trial shows nothing, or not what was promised."""
+    """Why the trial shows nothing."""
     problems = [f"not seen: {m.text}" for m in trial.fault.markers if not m.is_seen(trial)]
     window = (trial.struck_ms or healed_ms, healed_ms + GRACE_MS)
     share = enough(world.history, window)
@@ -160,10 +167,14 @@ def _problems(trial: Trial, world: World, healed_ms: float) -> list[str]:
     if trial.load.unexpected:
         codes = sorted({answered.code for answered in trial.load.unexpected if answered.code})
         problems.append(f"answers that no command of a trial should get: {codes}")
-    recovered_s, bound = _recovered_s(trial, world), trial.fault.recovers_within_s
-    if bound is not None and recovered_s is not None and recovered_s > bound(trial.shape):
-        problems.append(f"went on after {recovered_s:.1f} s, later than {bound(trial.shape):.1f} s")
     return problems
+
+
+def _late(trial: Trial, recovered_s: float | None) -> list[str]:
+    bound = trial.fault.recovers_within_s
+    if bound is None or recovered_s is None or recovered_s <= bound(trial.shape):
+        return []
+    return [f"went on after {recovered_s:.1f} s, later than {bound(trial.shape):.1f} s"]
 
 
 def _recovered_s(trial: Trial, world: World) -> float | None:

@@ -104,14 +104,14 @@ def test_an_organisation_above_its_rate_is_429_and_others_are_not(deployed: Depl
 
 
 def test_a_producer_that_stops_answers_its_waiters_202_at_once(deployed: Deployment) -> None:
-    """And what they sent is done later."""
+    """And what they sent is done later. Their connections end with it: they go on elsewhere."""
     producer = deployed.start_producer()
     with ThreadPoolExecutor(8) as pool:
         sent = [pool.submit(deployed.client.create, f"u{number}", Prefer="wait=30") for number in range(8)]
         wait_until(lambda: int(deployed.redis.hget("kl:{0}:counters", "waiting") or 0) == 8)
         producer.ask_to_stop()
         answers = [future.result(timeout=5) for future in sent]
-    assert {202} == {answer.status_code for answer in answers}
+    assert {(202, "close")} == {(answer.status_code, answer.headers["connection"]) for answer in answers}
     deployed.start_worker()
     deployed.wait_until_idle()
     assert 8 == deployed.check_ledger().users

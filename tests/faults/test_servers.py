@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -78,40 +77,6 @@ def test_redis_killed_and_started_again(deployed: Deployment, own_servers: Embed
     assert refused.headers["command-id"] == again.headers["command-id"]
 
 
-def test_redis_killed_under_a_running_worker(deployed: Deployment, own_servers: EmbeddedServers) -> None:
-    """It goes on within five seconds of Redis being back, without anybody's help."""
-    deployed.client.create("ada")
-    kill(own_servers.redis.process)
-    own_servers.redis.start()
-    wait_until(lambda: outcome(deployed, "after", 5).status_code == 200, 10)
-
-
-def test_postgresql_killed_under_load_and_started_again(
-    deployed: Deployment, own_servers: EmbeddedServers
-) -> None:
-    """F7: an unknown COMMIT is resolved by command id: one effect, and waiting requests are answered."""
-    users = [f"u{number}" for number in range(8)]
-    for user in users:
-        deployed.client.create(user)
-
-    def add(number: int) -> int:
-        user = users[number % len(users)]
-        return deployed.client.add(user, Idempotency_Key=f"k{number}", Prefer="wait=30").status_code
-
-    with ThreadPoolExecutor(16) as pool:
-        sent = [pool.submit(add, number) for number in range(400)]
-        wait_until(lambda: sum(future.done() for future in sent) > 50)
-        kill(own_servers.postgres.process)
-        own_servers.postgres.start()
-        codes = [future.result(timeout=60) for future in sent]
-    assert {200, 503} >= set(codes)
-    retried = [add(number) for number, code in enumerate(codes) if code == 503]
-    assert {200} >= set(retried)
-    deployed.ledger.close()
-    deployed.ledger = connect(own_servers.database_url, application="test")
-    assert 400 == deployed.check_ledger().keys
-
-
 def test_a_slow_redis_makes_the_outcome_unknown_and_the_key_tells(
     deployed: Deployment, own_servers: EmbeddedServers
 ) -> None:
@@ -123,3 +88,18 @@ def test_a_slow_redis_makes_the_outcome_unknown_and_the_key_tells(
     again = answered(deployed, "slow", 20)
     assert unknown.headers["command-id"] == again.headers["command-id"]
     assert 1 == deployed.client.http.get("/users/ada/PhysicalKeys").json()["total"]
+
+
+def test_what_is_accepted_is_answered_202_when_the_ledger_cannot_be_asked(
+    deployed: Deployment, own_servers: EmbeddedServers
+) -> None:
+    """With its Command-Id: it is done when PostgreSQL is back."""
+    deployed.client.create("ada")
+    kill(own_servers.postgres.process)
+    accepted = deployed.client.add("ada", Prefer="wait=2")
+    assert (202, True) == (accepted.status_code, "command-id" in accepted.headers)
+    own_servers.postgres.start()
+    deployed.ledger.close()
+    deployed.ledger = connect(own_servers.database_url, application="test")
+    wait_until(lambda: outcome(deployed, "next", 5).status_code == 200, 20)
+    assert "completed" == deployed.status(accepted.headers["command-id"])["status"]

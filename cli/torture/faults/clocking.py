@@ -8,7 +8,8 @@ from ..fault import Fault, Marker
 from ..trial import Trial
 
 HOUR_S: Final = 3_600
-LASTS_S: Final = 3.0
+LASTS_S: Final = 1.2
+"""At least: clocks are read once a second."""
 
 
 def _jump(trial: Trial) -> None:
@@ -23,7 +24,7 @@ def _jump(trial: Trial) -> None:
         for ahead_s in (HOUR_S, -HOUR_S, 0):
             for name in group:
                 clocks.set(name, ahead_s)
-            trial.pause(LASTS_S)
+            trial.pause(max(LASTS_S, 0.6 * trial.shape.lease_s))
     trial.facts["jumps of clocks"] = float(3 * (len(names) + 1))
     trial.recovers_from_here()
 

@@ -45,9 +45,9 @@ def _one_hot_user(trial: Trial) -> None:
     trial.facts[DRAINED_PER_S] = hot_rate
     trial.facts["waiting commands of one user"] = float(count)
     if trial.facts[P99] > OTHERS_MAX:
-        trial.problems.append(f"{P99}: {trial.facts[P99]:.2f}")
+        trial.missed.append(f"{P99}: {trial.facts[P99]:.2f}")
     if trial.facts[RATE] < RATE_MIN:
-        trial.problems.append(f"{RATE}: {trial.facts[RATE]:.2f}")
+        trial.missed.append(f"{RATE}: {trial.facts[RATE]:.2f}")
 
 
 def _drain(trial: Trial, envelopes: Iterable[Envelope]) -> tuple[float, float]:
@@ -82,7 +82,7 @@ def _many_users(trial: Trial) -> None:
     if left:
         trial.problems.append(f"{len(left)} keys were left, such as {left[0].decode()}")
     if trial.facts[MEMORY] > MEMORY_MAX:
-        trial.problems.append(f"{MEMORY}: {trial.facts[MEMORY]:.2f}")
+        trial.missed.append(f"{MEMORY}: {trial.facts[MEMORY]:.2f}")
 
 
 def _few_events_in_stream(_: object, shape: Shape) -> Settings:

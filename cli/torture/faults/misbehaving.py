@@ -110,7 +110,7 @@ def _beside_a_hostile_one(trial: Trial) -> None:
     beside = p99_s(delivery_times_s(came, times_ms, with_ms, until_ms))
     trial.facts[FIGURE] = beside / alone if alone else 0.0
     if trial.facts[FIGURE] > OTHERS_MAX:
-        trial.problems.append(f"{FIGURE}: {trial.facts[FIGURE]:.2f}")
+        trial.missed.append(f"{FIGURE}: {trial.facts[FIGURE]:.2f}")
 
 
 MISBEHAVING: Final = (

@@ -55,7 +55,7 @@ def _poison(trial: Trial) -> None:
     )
     trial.facts[FIGURE] = beside / alone if alone else 0.0
     if trial.facts[FIGURE] > OTHERS_MAX:
-        trial.problems.append(f"{FIGURE}: {trial.facts[FIGURE]:.2f}")
+        trial.missed.append(f"{FIGURE}: {trial.facts[FIGURE]:.2f}")
 
 
 POISONING: Final = (
