@@ -123,12 +123,14 @@ def find(settings: Settings, id_: str) -> KeptLetter:
 def again(letter: KeptLetter, fields: dict[str, Any] | None = None) -> Envelope:
     """The command that sends it again, with other content when it is given. Raises CommandError."""
     try:
-        return retried(letter.envelope, time.time_ns() // 1_000_000, fields)
+        sent = retried(letter.envelope, time.time_ns() // 1_000_000, fields)
+        letter.check_again(sent.id)
     except NotRetryable as error:
         raise CommandError(f"Dead letter {letter.command_id}: {error}") from None
     except InvalidRequest as error:
         wrong = "; ".join(f"{field} {text}" for field, text in error.details)
         raise CommandError(f"Dead letter {letter.command_id} would be refused: {wrong}") from None
+    return sent
 
 
 def _facts(letter: KeptLetter) -> dict[str, object]:

@@ -15,6 +15,7 @@ Algorithm = Literal["EdDSA", "ES256", "RS256", "HS256"]
 
 
 _USER_INFO: Final = re.compile(r"://[^/@]*@")
+_PASSWORD: Final = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
 
 
 class MissingSetting(Exception):
@@ -162,4 +163,8 @@ class Settings(BaseSettings):
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """What is shown of the settings: passwords in URLs are masked, too."""
         for name, value in super().__repr_args__():
-            yield name, _USER_INFO.sub("://***@", value) if isinstance(value, str) else value
+            yield name, _masked(value) if isinstance(value, str) else value
+
+
+def _masked(text: str) -> str:
+    return _PASSWORD.sub(r"\1***", _USER_INFO.sub("://***@", text))

@@ -10,6 +10,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import class_row
 
+from keyledger.contract.retrying import NotRetryable
+
 from .errors import LedgerError, translated
 
 PAGE: Final = 100
@@ -60,6 +62,12 @@ class KeptLetter:
     def is_resolved(self) -> bool:
         """Was it sent again, and done?"""
         return self.retried_status == "completed"
+
+    def check_again(self, sent_as: str) -> None:
+        """May it be sent again as this command? Raises NotRetryable when another one has done it already: one
+        dead letter is not to become two keys."""
+        if self.is_resolved and sent_as != self.retried_as:
+            raise NotRetryable(f"It was done already, as {self.retried_as}; for more, send a new command")
 
 
 def list_dead_letters(

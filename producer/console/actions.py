@@ -99,6 +99,7 @@ class Actions:
         try:
             letter = await self._servers.ledger(find_dead_letter, id_)
             envelope = retried(letter.envelope, time.time_ns() // 1_000_000, fields)
+            letter.check_again(envelope.id)
         except UnknownDeadLetter as error:
             raise NotFound from error
         except NotRetryable as error:

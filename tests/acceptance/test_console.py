@@ -169,6 +169,8 @@ def test_a_dead_letter_is_shown_escaped_mended_and_sent(
     assert dead_letter not in operator.get("/console/dead").text
     assert dead_letter in operator.get("/console/dead?all=1").text
     trail = json.loads(service.command("operator", "trail", "--subject", dead_letter, "--json").stdout)
+    more = json.dumps({"orgId": client.org_id, "note": "back door"})
+    assert 409 == operator.post("/console/dead/edit", data=form | {"fields": more}).status_code
     assert [("operator", "dead.edit")] == [(one["operator"], one["action"]) for one in trail]
     assert "dead.edit" in operator.get("/console/trail").text
 

@@ -154,6 +154,8 @@ def test_a_poisoned_command_is_found_understood_and_resolved(poisoned: tuple[Dep
     assert (0, 200, 2) == (edited.returncode, body["code"], body["body"]["number"])
     again = json.loads(_run(system, "dead", "edit", poison, "--set", "note=front door", "--json").stdout)
     assert body == again
+    other = _run(system, "dead", "edit", poison, "--set", "note=back door")
+    assert (1, True) == (other.returncode, f"done already, as {body['commandId']}" in other.stderr)
     assert "There are no dead letters." in _run(system, "dead", "list").stdout
     assert "completed" in _run(system, "dead", "list", "--all").stdout
     assert f"as {body['commandId']}: completed" in _run(system, "command", "show", poison).stdout

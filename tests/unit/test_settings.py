@@ -87,8 +87,9 @@ def test_passwords_in_urls_are_masked_wherever_settings_are_shown(
     environment: pytest.MonkeyPatch, name: str
 ) -> None:
     """A URL with a password in it is a secret too."""
-    environment.setenv(f"KEYLEDGER_{name.upper()}", "scheme://user:url-password@host/1")
-    assert "url-password" not in repr(Settings())
+    for url in ("scheme://user:url-password@host/1", "scheme://host/1?a=b&password=url-password&c=d"):
+        environment.setenv(f"KEYLEDGER_{name.upper()}", url)
+        assert "url-password" not in repr(Settings())
 
 
 @pytest.mark.parametrize(
