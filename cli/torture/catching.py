@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
+from ..configured import CommandError
 from .world import Received
 
 HOST: Final = "127.0.0.1"
@@ -41,7 +42,10 @@ class Receiver:
 
     def received(self) -> list[Received]:
         """All that came, verified."""
-        from standardwebhooks.webhooks import Webhook
+        try:
+            from standardwebhooks.webhooks import Webhook
+        except ImportError:
+            raise CommandError("Signatures cannot be checked: install keyledger[torture]") from None
 
         webhook = Webhook(self.secret)
         found = []
