@@ -13,7 +13,9 @@ from psycopg_pool import AsyncConnectionPool
 from .errors import LedgerUnreachable
 
 CONNECT_TIMEOUT_S: Final = 5
+POOL_TRANSACTION_MS: Final = 5_000
 _DOES_NOT_WAIT: Final = "SET synchronous_commit = off"
+_SET: Final = "SELECT set_config(%s, %s, false)"
 _TRANSACTION_TIMEOUT_SINCE: Final = 17_00_00
 
 _OPTIONS: Final[dict[str, Any]] = {
@@ -38,17 +40,10 @@ def connect_writer(
     database_url: str, *, application: str, transaction_timeout_ms: int, is_repeatable: bool = False
 ) -> psycopg.Connection:
     """A connection whose transactions end by themselves after that time, wherever they stand.
-    `is_repeatable` as for `open_pool`.
-
-    Before PostgreSQL 17 that takes two settings, for the time between statements and within one.
-    """
+    `is_repeatable` as for `open_pool`."""
     connection = connect(database_url, application=application)
-    if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
-        names = ["transaction_timeout"]
-    else:
-        names = ["idle_in_transaction_session_timeout", "statement_timeout"]
-    for name in names:
-        connection.execute("SELECT set_config(%s, %s, false)", [name, str(transaction_timeout_ms)])
+    for name in _timeouts(connection):
+        connection.execute(_SET, [name, str(transaction_timeout_ms)])
     if is_repeatable:
         connection.execute(_DOES_NOT_WAIT)
     return connection
@@ -57,7 +52,8 @@ def connect_writer(
 def open_pool(
     database_url: str, *, application: str, size: int = 4, is_repeatable: bool = False
 ) -> AsyncConnectionPool:
-    """A closed pool; the composition root opens and closes it.
+    """A closed pool; the composition root opens and closes it. A transaction of its connections ends by
+    itself after `POOL_TRANSACTION_MS`: who is frozen with one that is open would hold up every relay.
 
     With `is_repeatable` all that is written is done again when it is lost, as a relay or a delivery is: then
     a commit does not wait for the disk, and a connection is not asked whether it works before it is used.
@@ -69,10 +65,23 @@ def open_pool(
         timeout=2,
         open=False,
         check=None if is_repeatable else AsyncConnectionPool.check_connection,
-        configure=_does_not_wait if is_repeatable else None,
+        configure=_settle_repeatable if is_repeatable else _settle,
         kwargs={**_OPTIONS, "application_name": application},
     )
 
 
-async def _does_not_wait(connection: AsyncConnection) -> None:
+async def _settle(connection: AsyncConnection) -> None:
+    for name in _timeouts(connection):
+        await connection.execute(_SET, [name, str(POOL_TRANSACTION_MS)])
+
+
+async def _settle_repeatable(connection: AsyncConnection) -> None:
+    await _settle(connection)
     await connection.execute(_DOES_NOT_WAIT)
+
+
+def _timeouts(connection: psycopg.Connection | AsyncConnection) -> list[str]:
+    """The settings that end a transaction: before PostgreSQL 17 it takes two."""
+    if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
+        return ["transaction_timeout"]
+    return ["idle_in_transaction_session_timeout", "statement_timeout"]

@@ -73,7 +73,8 @@ class Failpoints:
         if verb == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif verb == "stop":
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: to the process, it would stop some steps later.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         elif verb == "pause":
             time.sleep(int(argument) / 1000)
         else:

@@ -1,10 +1,12 @@
 """Delivery lanes in the real ledger: one attempt at a time, in order, due when they should be."""
 
+import asyncio
 import uuid
 
 import psycopg
 import pytest
 
+from keyledger.ledger.connections import POOL_TRANSACTION_MS, open_pool
 from keyledger.ledger.consuming import Chunk
 from keyledger.ledger.delivering import due_endpoints, give_back
 from keyledger.ledger.delivery import Delivery, Health
@@ -64,6 +66,23 @@ def test_a_run_ends_before_what_is_not_due_and_holds_up_the_next(
     ask(change_endpoint, "acme", endpoint, {"order": "none"})
     (run,) = take_runs(ask, endpoint, 10, 10)
     assert [("ada", 1), ("ada", 3), ("ada", 4)] == type_of(run)
+
+
+@pytest.mark.parametrize("is_repeatable", [True, False])
+def test_who_is_frozen_in_a_transaction_holds_the_relays_up_for_seconds_only(
+    database_url: str, is_repeatable: bool
+) -> None:
+    """Found by a fault run (F2-after-claim, seed 3): a frozen deliverer held up every relay meanwhile."""
+
+    async def timeout_ms() -> int:
+        pool = open_pool(database_url, application="test", size=1, is_repeatable=is_repeatable)
+        async with pool, pool.connection() as connection:
+            shown = "SELECT setting::int FROM pg_settings WHERE name = 'transaction_timeout'"
+            row = await (await connection.execute(shown)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    assert POOL_TRANSACTION_MS == asyncio.run(timeout_ms())
 
 
 def test_what_an_old_holder_found_is_not_written(
