@@ -96,6 +96,10 @@ class Node:
                     if isinstance(entry, dict):
                         yield entry
 
+    def has_written(self, text: str) -> bool:
+        """Does its log have this anywhere, in a traceback, say?"""
+        return self._log.is_file() and text in self._log.read_text(errors="replace")
+
     def said(self, text: str) -> int:
         """How many of its lines have this in their event."""
         return sum(text in str(entry.get("event")) for entry in self.lines())

@@ -26,6 +26,7 @@ REPLAYED: Final = Marker(
     "a repeated command was answered from its record or its marker", lambda trial: trial.load.replayed > 0
 )
 HAND_OVER_S: Final = 1.0
+FAILED: Final = "FailpointHit"
 LISTENS_WITHIN_S: Final = 1.0
 
 
@@ -54,6 +55,14 @@ def _worker_dies(step: str) -> Fault:
         settings=lambda rng, _: _dies_at("worker-1", step, rng),
         recovers_within_s=within_lease,
     )
+
+
+def _drain_fails(trial: Trial) -> None:
+    """It gives everything back; nothing waits for a lease."""
+    node = trial.system.nodes["worker-1"]
+    trial.system.wait_until(lambda: node.has_written(FAILED), DIES_WITHIN_S, "the drain to fail")
+    trial.struck()
+    trial.recovers_from_here()
 
 
 def _producer_dies(step: str) -> Fault:
@@ -110,6 +119,17 @@ def _unanswered(trial: Trial) -> int:
 
 ENDING: Final = (
     *(_worker_dies(step) for step in (*STEPS_OF_DRAINS, *STEPS_OF_COMPLETION)),
+    Fault(
+        "F1-drain-fails",
+        "a drain ends by an exception",
+        _drain_fails,
+        (
+            Marker("the drain failed", lambda trial: trial.system.nodes["worker-1"].has_written(FAILED)),
+            Marker("no lease had to end", lambda trial: trial.system.said("leases ended") == 0),
+        ),
+        settings=lambda rng, _: {"worker-1": {"failpoints": f"after-claim=raise*1@{rng.randint(3, 12)}"}},
+        recovers_within_s=lambda _: HAND_OVER_S,
+    ),
     *(_producer_dies(step) for step in STEPS_OF_INTAKE),
     Fault(
         "F16-workers",
