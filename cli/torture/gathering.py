@@ -1,5 +1,6 @@
 """When a trial is quiet, and what is there then: ledger, receiver, Redis."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -20,6 +21,8 @@ from .world import Head, Received, RecordedCommand, RecordedEvent, StoredKey, Wo
 KEPT_WHEN_IDLE: Final = (b":counters", b":identity")
 COUNTERS: Final = "kl:{0}:counters"
 LOOK_S: Final = 0.1
+KEYS_AT_ONCE: Final = 1_000
+"""So that Redis is held up for a moment only."""
 UNSEEN_MS: Final = 1_500
 """Sweeps tell the ledger once a second."""
 ENDLESS: Final = -1
@@ -77,11 +80,14 @@ def ledger_findings(system: System) -> list[Violation]:
 
 def left_in_redis(client: Any) -> list[bytes]:
     """Keys of the lanes that neither stay nor end by themselves."""
-    keys = [key for key in client.scan_iter("kl:*", count=1_000) if not key.endswith(KEPT_WHEN_IDLE)]
-    with client.pipeline(transaction=False) as pipe:
-        for key in keys:
-            pipe.ttl(key)
-        return [key for key, ttl_s in zip(keys, pipe.execute(), strict=True) if ttl_s == ENDLESS]
+    keys = (key for key in client.scan_iter("kl:*", count=KEYS_AT_ONCE) if not key.endswith(KEPT_WHEN_IDLE))
+    left: list[bytes] = []
+    while chunk := list(itertools.islice(keys, KEYS_AT_ONCE)):
+        with client.pipeline(transaction=False) as pipe:
+            for key in chunk:
+                pipe.ttl(key)
+            left += [key for key, ttl_s in zip(chunk, pipe.execute(), strict=True) if ttl_s == ENDLESS]
+    return left
 
 
 def waiting_commands(client: Any) -> int:

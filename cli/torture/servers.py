@@ -25,6 +25,11 @@ class Servers:
     database_url: str
     embedded: EmbeddedServers | None = None
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """What a process is told that reaches them directly."""
+        return {"redis_url": self.redis_url, "database_url": self.database_url}
+
 
 @dataclass(frozen=True, slots=True)
 class Wires:

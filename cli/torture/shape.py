@@ -19,6 +19,8 @@ class Shape:
     lease_ms: int = 5_000
     hot_share: float = 0.5
     has_receiver: bool = True
+    has_proxies: bool = True
+    """Without, processes reach the servers directly: a proxy's time would count where rates are compared."""
     bulk: int = 1_000_000
     """Commands of those faults that are about very many."""
 

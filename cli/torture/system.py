@@ -92,7 +92,8 @@ class System:
     def add_node(self, name: str, role: str, settings: Mapping[str, object], port: int | None = None) -> Node:
         """A process that is started now. `port`: where a producer listens, if not on one of its own."""
         wires = Wires.before(self.servers, self.network)
-        own = wires.settings(self.servers) | {
+        reached = wires.settings(self.servers) if self.shape.has_proxies else self.servers.settings
+        own = reached | {
             "api_key_pepper": self._pepper,
             "webhook_secret_key": self._webhook_key,
             "webhook_allows_private": "true",

@@ -120,10 +120,11 @@ def _identical(trial: Trial) -> None:
 CROWDING: Final = (
     Fault("F13-hot-user", "one user has a million waiting commands", _one_hot_user,
           (noted("waiting commands of one user"),),
-          shaped=lambda shape: replace(shape, hot_share=0.0, has_receiver=False, clients=16), runs_max=1),
+          shaped=lambda shape: replace(
+              shape, hot_share=0.0, has_receiver=False, has_proxies=False, clients=16), runs_max=1),
     Fault("F14-many-users", "a million users have one command each", _many_users,
           (noted("users with one command"),), settings=_few_events_in_stream,
-          shaped=lambda shape: replace(shape, has_receiver=False), runs_max=1),
+          shaped=lambda shape: replace(shape, has_receiver=False, has_proxies=False), runs_max=1),
     Fault("F15-identical", "a thousand identical requests come at once", _identical,
           (Marker("all were answered", lambda trial: trial.facts.get("equal answers") == IDENTICAL),)),
 )  # fmt: skip
