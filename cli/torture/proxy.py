@@ -130,7 +130,7 @@ class _Side(asyncio.Protocol):
         now_s = asyncio.get_running_loop().time()
         delay_s = self._proxy.delay_s()
         if not (self._held_up or delay_s or self._proxy.is_stalled or self._transport is None):
-            self._transport.write(data)
+            self._write(data)
             return
         self._last_due_s = max(self._last_due_s, now_s + delay_s)
         self._held_up.append((self._last_due_s, data))
@@ -142,7 +142,7 @@ class _Side(asyncio.Protocol):
             return
         loop = asyncio.get_running_loop()
         while self._held_up and self._held_up[0][0] <= loop.time():
-            self._transport.write(self._held_up.pop(0)[1])
+            self._write(self._held_up.pop(0)[1])
         if self._held_up and not self._is_timed:
             self._is_timed = True
             loop.call_at(self._held_up[0][0], self._flush_in_time)
@@ -150,6 +150,10 @@ class _Side(asyncio.Protocol):
     def _flush_in_time(self) -> None:
         self._is_timed = False
         self.flush()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     def end(self) -> None:
         """The other end is gone."""
