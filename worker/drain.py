@@ -24,8 +24,9 @@ from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
 
 from .claimed import open_lane
+from .claimed_batch import Batch, jittered
 from .metrics import WorkerMetrics
-from .processing import Batch, LeaseLost, Processing, jittered
+from .processing import LeaseLost, Processing
 from .task_events import TaskEvents
 from .traced_batch import trace_batch
 

@@ -3,15 +3,14 @@
 What several workers see alike (lanes, lags) each of them shows: take the greatest, not the sum.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from keyledger.contract.metrics import SIZES, Counter, Figures, Gauge, Histogram
 from keyledger.lanes.oversight import Overview
 from keyledger.ledger.batch import LaneRecord
 from keyledger.ledger.observing import Observed
 
-if TYPE_CHECKING:
-    from .processing import Batch
+from .claimed_batch import Batch
 
 ENDPOINTS_NAMED: Final = 100
 """With endpoints as labels, so many; all others together are `other`."""
@@ -76,7 +75,7 @@ class WorkerMetrics(Figures):
         self.dead_letters = Gauge("keyledger_dead_letters", "Dead letters that are not resolved.")
         self.redis_losses = Gauge("keyledger_redis_losses", "Times that Redis lost its data, ever.")
 
-    def note_batch(self, batch: "Batch", claimed_ms: int) -> None:
+    def note_batch(self, batch: Batch, claimed_ms: int) -> None:
         """What became of the commands of one claim."""
         self.batch_lanes.observe(len(batch.lanes))
         self.batch_commands.observe(sum(len(lane.envelopes) for lane in batch.lanes))

@@ -7,31 +7,28 @@ Nobody else's command is touched by it. What is nobody's fault, an unreachable l
 counted against a command.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Final
 
 import structlog
 
 from keyledger.contract.envelope import Envelope
-from keyledger.contract.errors import KeyReused
 from keyledger.contract.events import UserState
-from keyledger.contract.outcomes import Answer, Outcome, answer_body, encode_body
+from keyledger.contract.outcomes import Outcome
 from keyledger.lanes.holding import Finished
 from keyledger.ledger.batch import DeadLetter, LaneBatch, LaneRecord
 from keyledger.ledger.errors import LedgerRaced, LedgerUnreachable
 from keyledger.ledger.failpoints import Failpoints
 from keyledger.ledger.recording import Recorder
 
-from .claimed import NOT_UNDERSTOOD_REASON, OpenedLane
+from .claimed import OpenedLane
+from .claimed_batch import Batch, fault_kind, finished, given_back
 from .decisions import cancellation, decide, failure
 from .metrics import WorkerMetrics
 
-RACES_MAX = 5
-NOT_UNDERSTOOD_DELAY_MS = 1_000
-UNREACHABLE_DELAY_MS = 500
-BUSY_DELAY_MS = 50
+RACES_MAX: Final = 5
 
 log = structlog.get_logger()
 
@@ -46,22 +43,6 @@ class Undecided(Exception):
     def __init__(self, envelope: Envelope) -> None:
         super().__init__(envelope.id)
         self.envelope = envelope
-
-
-@dataclass(slots=True)
-class Batch:
-    """One claim on its way through the ledger."""
-
-    fence: int
-    lanes: list[OpenedLane]
-    records: dict[str, list[LaneRecord]] = field(default_factory=dict)
-    faults: dict[str, Exception] = field(default_factory=dict)
-    """By lane: why its next command could not be recorded."""
-
-    @property
-    def replayed(self) -> int:
-        """How many of its commands turned out to be recorded already."""
-        return sum(record.replayed for records in self.records.values() for record in records)
 
 
 class Processing:
@@ -102,8 +83,8 @@ class Processing:
                         self._bury(batch, lane, fault_kind(batch.faults[lane.held.lane]))
         except LedgerUnreachable as error:
             log.warning("the ledger is not reachable; lanes are given back", error=str(error))
-            return [self._given_back(batch, lane) for lane in batch.lanes]
-        return [self._finished(batch, lane) for lane in batch.lanes]
+            return [given_back(batch, lane) for lane in batch.lanes]
+        return [finished(batch, lane, self._retry_delays_s) for lane in batch.lanes]
 
     def _is_given_up(self, lanes: list[OpenedLane]) -> bool:
         """Was its last attempt counted already, so that the worker must have died of it?"""
@@ -195,55 +176,6 @@ class Processing:
             batch.faults.pop(lane.held.lane, None)
             log.error("a command was given up", **_about(envelope), attempts=attempts, reason=reason)
 
-    def _given_back(self, batch: Batch, lane: OpenedLane) -> Finished:
-        """With what was recorded before the ledger went away; a COMMIT of unknown outcome is resolved by the
-        next holder, who finds the ids in the ledger."""
-        delay_ms = jittered(UNREACHABLE_DELAY_MS)
-        answers = self._answers(batch, lane)
-        return Finished(
-            lane.held.lane, answers, delay_ms, "the ledger is not reachable", uncount=lane.held.attempts > 0
-        )
-
-    def _finished(self, batch: Batch, lane: OpenedLane) -> Finished:
-        name, attempts = lane.held.lane, lane.held.attempts
-        answers = self._answers(batch, lane)
-        standing = {record.standing for record in batch.records.get(name, ())}
-        if "busy" in standing:
-            reason = "the user's row is locked by another transaction"
-            return Finished(name, answers, jittered(BUSY_DELAY_MS), reason, uncount=attempts > 0)
-        if "fenced" in standing:
-            log.info("a fence was refused", user=name, fence=batch.fence)
-            return Finished(name, answers, uncount=attempts > 0)
-        if name in batch.faults:
-            reason = f"attempt {attempts} failed: {fault_kind(batch.faults[name])}"
-            if attempts == 0:
-                return Finished(name, answers, suspect=1)
-            delay_s = self._retry_delays_s[min(attempts, len(self._retry_delays_s)) - 1]
-            return Finished(name, answers, jittered(int(delay_s * 1000)), reason)
-        if lane.stops_early:
-            return Finished(
-                name, answers, NOT_UNDERSTOOD_DELAY_MS, NOT_UNDERSTOOD_REASON, uncount=attempts > 0
-            )
-        return Finished(name, answers)
-
-    def _answers(self, batch: Batch, lane: OpenedLane) -> list[tuple[str, bytes]]:
-        """What is final, in lane order, as far as it goes."""
-        outcomes: dict[str, Outcome] = {}
-        reused: set[str] = set()
-        for record in batch.records.get(lane.held.lane, ()):
-            outcomes |= record.outcomes
-            reused |= record.reused
-        answers = []
-        for envelope in lane.envelopes:
-            if envelope.id in reused:
-                body, code = KeyReused().body(), KeyReused.code
-            elif outcome := outcomes.get(envelope.id):
-                body, code = answer_body(envelope.command, envelope.user_id, outcome), outcome.code
-            else:
-                break
-            answers.append((envelope.id, Answer(envelope.id, code, encode_body(body)).encode()))
-        return answers
-
 
 def _lanes_before(lanes: list[LaneBatch], guilty: Envelope) -> Iterator[LaneBatch]:
     """All of these, of the guilty one's lane only what comes before it."""
@@ -254,11 +186,6 @@ def _lanes_before(lanes: list[LaneBatch], guilty: Envelope) -> Iterator[LaneBatc
             yield replace(lane, envelopes=before)
 
 
-def fault_kind(fault: Exception) -> str:
-    """What is said of a fault: its kind only, since its message may quote what the command carries."""
-    return type(fault.__cause__ or fault).__name__
-
-
 def _about(envelope: Envelope) -> dict[str, str | None]:
     """Which command it is, and whose, for the log."""
     return {
@@ -267,8 +194,3 @@ def _about(envelope: Envelope) -> dict[str, str | None]:
         "user": envelope.user_id,
         "organisation": envelope.actor.organisation,
     }
-
-
-def jittered(delay_ms: int) -> int:
-    """The delay, up to a tenth longer, so that lanes that failed together do not come back together."""
-    return int(delay_ms * random.uniform(1.0, 1.1))

@@ -20,7 +20,7 @@ from celery.events import EventDispatcher
 from keyledger.lanes.oversight import Overview, Waiting
 from keyledger.ledger.delivery import Result
 
-from .processing import Batch, fault_kind
+from .claimed_batch import Batch, fault_kind
 from .shown_tasks import (
     TaskEvent,
     events_of_command,

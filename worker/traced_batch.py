@@ -8,7 +8,7 @@ from keyledger.contract.trace_context import is_sampled
 from keyledger.contract.tracing import LINKS_MAX, Tracing
 from keyledger.ledger.batch import Decided
 
-from .processing import Batch
+from .claimed_batch import Batch
 
 
 def trace_batch(tracing: Tracing, batch: Batch, claimed_ms: int, ended_ms: int) -> None:
