@@ -15,6 +15,7 @@ from ..trial import Trial
 BACK_WITHIN_S: Final = 5.0
 GONE_WITHIN_S: Final = 10.0
 LOSS_NOTICED_WITHIN_S: Final = 10.0
+FROZEN_S: Final = 0.3
 OLD_S: Final = 2.5
 CUTS: Final = 4
 COMMITTED: Final = b"COMMIT\x00"
@@ -72,7 +73,13 @@ def _redis_comes_back_old(trial: Trial) -> None:
     file = trial.system.folder / "data" / AOF
     old = trial.system.folder / "old"
     trial.wait_until_loaded(0.3)
+    # Commands shall wait in it, which are done when it comes back.
+    for node in trial.system.workers:
+        node.freeze()
+    trial.pause(FROZEN_S)
     shutil.copytree(file, old)
+    for node in trial.system.workers:
+        node.thaw()
     # Workers look once a second: what is lost within one look is noticed by nobody.
     trial.pause(OLD_S)
     trial.wait_until_loaded(0.6)
