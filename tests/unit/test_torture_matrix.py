@@ -2,11 +2,12 @@
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic.alias_generators import to_camel
 
 from keyledger.cli.configured import CommandError
 from keyledger.cli.torture.faults import FAULTS
@@ -23,8 +24,7 @@ CELLS = [Cell(FAULTS[name], 1) for name in ("F4-redis-killed", "F19-mixed")]
 
 
 def row(fault: str, seed: int = 1, **changed: Any) -> dict[str, Any]:
-    shape = {"commands": 100, "users": 200, "clients": 48, "workers": 2, "producers": 1, "leaseMs": 5000,
-             "hotShare": 0.5, "hasReceiver": True, "bulk": 1_000_000}  # fmt: skip
+    shape = {to_camel(name): value for name, value in asdict(SHAPE).items()}
     return {
         "fault": fault, "seed": seed, "commands": 1_000, "violations": [], "problems": [], "missed": [],
         "markers": ["it bit"], "recoveredS": 1.25, "tookS": 9.0, "figures": {}, "isPassed": True,
