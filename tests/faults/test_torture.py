@@ -17,7 +17,6 @@ SHAPE = Shape(commands=600, users=30, clients=32, lease_ms=1_000, bulk=10_000)
 IN_CI = (
     "F1-after-claim",
     "F1-after-commit",
-    "F1-after-attempt",
     "F2-before-transaction",
     "F2-before-commit",
     "F4-redis-killed",
@@ -25,13 +24,10 @@ IN_CI = (
     "F6-redis-old",
     "F7-commit-cut",
     "F8-after-accept",
-    "F9-wakeups-lost",
     "F12-poison",
     "F13-hot-user",
     "F14-many-users",
-    "F15-identical",
     "F17-stalled",
-    "F18-redis-full",
     "F19-mixed",
 )
 

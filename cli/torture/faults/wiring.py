@@ -13,6 +13,7 @@ from ..trial import Trial
 CUT_OFF: Final = "worker-1"
 DOUBLED: Final = 300
 LASTS_S: Final = 5.0
+STALLS_S: Final = 4.0
 DELAY_S: Final = 0.05
 LOST_SHARE: Final = 0.05
 SENT_AGAIN_S: Final = 0.2
@@ -67,7 +68,8 @@ def stalled(trial: Trial) -> None:
     wires = trial.system.wires[CUT_OFF].all
     for wire in wires:
         wire.is_stalled = True
-    trial.pause(2 * trial.shape.lease_s)
+    # Longer than a client of Redis waits, its one retry included.
+    trial.pause(max(2 * trial.shape.lease_s, STALLS_S))
     for wire in wires:
         wire.open()
 
