@@ -16,11 +16,8 @@ from tests.programs import missing
 SHAPE = Shape(commands=600, users=30, clients=32, lease_ms=1_000, bulk=10_000)
 IN_CI = (
     "F1-after-claim",
-    "F1-after-commit",
     "F2-before-transaction",
-    "F2-before-commit",
     "F4-redis-killed",
-    "F5-redis-emptied",
     "F6-redis-old",
     "F7-commit-cut",
     "F8-after-accept",
