@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the long fault runs too")
+    parser.addoption("--long", action="store_true", help="run the long tests, too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="long: run it by ./run faults"))
+            item.add_marker(pytest.mark.skip(reason="long: run it with --long"))
 
 
 @pytest.fixture(scope="session")
