@@ -46,7 +46,6 @@ class Load:
     asking: Asking
     history: HistoryWriter
     seed: str
-    sent: int = 0
     answered: int = 0
     replayed: int = 0
     """Answers that said that they had been given before."""
@@ -152,7 +151,6 @@ class Load:
 
     async def _send(self, process: int, wanted: Wanted) -> Answered:
         self.note(process, wanted)
-        self.sent += 1
         answered = await self.asking.ask(
             process, wanted.user, wanted.command, wanted.body, wanted.key, is_async=wanted.is_async
         )

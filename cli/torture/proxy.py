@@ -32,8 +32,6 @@ class Proxy:
         """How long each piece is held up; asked for each piece."""
         self.cuts_on: bytes | None = None
         """When the server says this, it is swallowed and the connection is cut; then this is None again."""
-        self.cuts = 0
-        """How many connections were cut."""
         self._pairs: set[_Side] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
@@ -75,7 +73,6 @@ class Proxy:
     def _cut(self) -> None:
         for side in list(self._pairs):
             side.reset()
-        self.cuts += 1
 
     def _flush(self) -> None:
         for side in list(self._pairs):
@@ -115,7 +112,6 @@ class _Side(asyncio.Protocol):
         proxy, other = self._proxy, self._other
         if not self._is_client and proxy.cuts_on is not None and proxy.cuts_on in data:
             proxy.cuts_on = None
-            proxy.cuts += 1
             self.reset()
         elif other is not None:
             other.say(data)
