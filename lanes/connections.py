@@ -9,9 +9,20 @@ from typing import Any, Final
 import redis
 import redis.asyncio
 from redis.backoff import ConstantBackoff, ExponentialWithJitterBackoff
+from redis.connection import HiredisRespSerializer
 from redis.retry import Retry
 
 SOCKET_TIMEOUT_S: Final = 1.0
+
+
+class _Connection(redis.asyncio.Connection):
+    """The driver's connection, with the packing of its sync half: an accept has hundreds of arguments."""
+
+    _serializer = HiredisRespSerializer()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes] = self._serializer.pack(*args)
+        return packed
 
 
 def _options(name: str) -> dict[str, Any]:
@@ -36,7 +47,8 @@ def connect_async(url: str, *, name: str) -> "redis.asyncio.Redis":
     from redis.asyncio.retry import Retry as AsyncRetry
 
     retry = AsyncRetry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), retries=1)
-    return redis.asyncio.Redis.from_url(url, retry=retry, **_options(name))
+    # By TLS the driver takes a connection of its own.
+    return redis.asyncio.Redis.from_url(url, retry=retry, connection_class=_Connection, **_options(name))
 
 
 def connect_listener(url: str, *, name: str) -> "redis.Redis":

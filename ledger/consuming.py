@@ -10,7 +10,7 @@ row lock draws an xid, and every other relay would wait while a slow broker is w
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 from psycopg.rows import class_row
@@ -34,6 +34,10 @@ INSERT INTO consumers (name, position, starts_after) VALUES (%(name)s, %(positio
 ON CONFLICT (name) DO NOTHING
 """
 _FIND: Final = "SELECT name, position, starts_after FROM consumers WHERE name = %s"
+_STANDING: Final = """
+SELECT name, position, starts_after, (SELECT coalesce(max(position), 0) FROM events)
+FROM consumers WHERE name = %s
+"""
 # The lock first, for the position must be what its last holder has left.
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('consumer'), hashtext(%s))"
 _MOVE: Final = f"UPDATE consumers SET position = %s, moved_ms = {NOW_MS} WHERE name = %s"
@@ -164,22 +168,25 @@ def add_consumer(connection: psycopg.Connection, name: str, position: int) -> No
         connection.execute(_ADD, {"name": name, "position": position})
 
 
-def find_consumer(connection: psycopg.Connection, name: str) -> Checkpoint:
-    """Where a consumer stands. Raises UnknownConsumer."""
-    with translated(connection), connection.cursor(row_factory=class_row(Checkpoint)) as cursor:
-        checkpoint = cursor.execute(_FIND, [name]).fetchone()
-    if checkpoint is None:
-        raise UnknownConsumer(f"There is no consumer {name!r}: see keyledger consumer list")
-    return checkpoint
+def find_consumer(connection: psycopg.Connection, name: str) -> tuple[Checkpoint, int]:
+    """Where a consumer stands, and the newest position. Raises UnknownConsumer."""
+    with translated(connection):
+        *checkpoint, newest = _known(connection.execute(_STANDING, [name]).fetchone(), name)
+    return Checkpoint(*checkpoint), newest
 
 
 @contextmanager
 def locked_consumer(connection: psycopg.Connection, name: str) -> Iterator[Checkpoint | None]:
     """A transaction in which nobody else passes events on to this consumer; None when somebody does."""
-    with translated(connection), connection.transaction():
-        row = connection.execute(_TRY_LOCK, [name]).fetchone()
+    with translated(connection):
+        with connection.pipeline():
+            connection.execute("BEGIN")
+            locked = connection.execute(_TRY_LOCK, [name])
+            found = connection.execute(_FIND, [name])
+        row = locked.fetchone()
         assert row is not None
-        yield find_consumer(connection, name) if row[0] else None
+        yield Checkpoint(*_known(found.fetchone(), name)) if row[0] else None
+        connection.execute("COMMIT")
 
 
 def move_consumer(connection: psycopg.Connection, name: str, position: int) -> None:
@@ -215,3 +222,9 @@ def position_before_newest(connection: psycopg.Connection, up_to: int, count: in
     with translated(connection):
         row = connection.execute(_FLOOR, [up_to, count]).fetchone()
     return int(row[0]) if row is not None else 0
+
+
+def _known(row: tuple[Any, ...] | None, name: str) -> tuple[Any, ...]:
+    if row is None:
+        raise UnknownConsumer(f"There is no consumer {name!r}: see keyledger consumer list")
+    return row

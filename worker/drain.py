@@ -77,11 +77,14 @@ class Drain:
         settings = self._parts.settings
         ends_s = time.monotonic() + settings.drain_max_s
         done = 0
+        # One that claimed nothing is used again: nobody waits for it to be drawn when the bell rings.
+        fence: int | None = None
         while not self._parts.stopping.is_set() and time.monotonic() < ends_s:
-            fence = self._recorder.next_fence()
+            fence = fence or self._recorder.next_fence()
             claimed = self._claim(fence)
             if claimed.lanes:
                 done += self._process(claimed, fence)
+                fence = None
             elif not bell.wait(settings.linger_ms / 1000) and self._shard.sign_off(self._name) == 0:
                 break
         return done

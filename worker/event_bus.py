@@ -30,6 +30,7 @@ class EventBus:
     """A broker as a consumer of the log."""
 
     name = "bus"
+    pause_s = 0.1
 
     def __init__(self, url: str, *, source: str) -> None:
         self._url = url

@@ -21,6 +21,7 @@ class EventStream:
     """The stream as a consumer of the log."""
 
     name = "stream"
+    pause_s = 0.1
 
     def __init__(self, client: "redis.Redis", *, length: int, source: str) -> None:
         self._client = client

@@ -12,6 +12,7 @@ class FanOut:
     """Makes deliveries, and tells the deliverer."""
 
     name = "webhooks"
+    pause_s = 0.03
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake

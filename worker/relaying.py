@@ -34,8 +34,6 @@ from keyledger.ledger.errors import LedgerError
 from keyledger.ledger.failpoints import Failpoints
 
 EVENTS_AT_ONCE: Final = 500
-PAUSE_S: Final = 0.03
-"""Between two rounds, so that many small commits are passed on together."""
 SETTLING_POLL_S: Final = 0.002
 SETTLING_POLL_MAX_S: Final = 0.05
 SETTLING_WARNING_S: Final = 2.0
@@ -50,6 +48,8 @@ class Consumer(Protocol):
     """Somebody to whom the log is passed on."""
 
     name: str
+    pause_s: float
+    """Between two rounds, so that many small commits are passed on together."""
 
     def begins_after(self, newest: int) -> int:
         """Where it begins when it is new to the ledger, whose newest position is given."""
@@ -94,7 +94,7 @@ class Relay(threading.Thread):
     def run(self) -> None:
         while not self._stopping.is_set():
             self._committed.clear()
-            pause_s = PAUSE_S
+            pause_s = self._consumer.pause_s
             try:
                 self.pass_on_all()
             except Exception as error:
@@ -111,8 +111,7 @@ class Relay(threading.Thread):
     def pass_on_all(self) -> int:
         """Pass on what is committed and settled now; returns how many events that were."""
         connection = self._connected()
-        newest = newest_position(connection)
-        checkpoint = find_consumer(connection, self._consumer.name)
+        checkpoint, newest = find_consumer(connection, self._consumer.name)
         if self._consumer.reached(connection, checkpoint, newest) >= newest:
             return 0
         horizon = draw_horizon(connection)

@@ -4,7 +4,8 @@
 -- Result: {now_ms, {lane, attempts, {entry...}, {id with a cancel mark...}}...}.
 -- A repeated token gets the same lanes again. A suspect lane is claimed alone, one command, as an
 -- attempt that is counted before the work, so that a crash counts. At least one command is returned
--- if any lane is ready, whatever its size. The holder's slot among the awake drains is prolonged.
+-- if any lane is ready, whatever its size. The holder's slot among the awake drains is
+-- prolonged to a lease when less than half of one is left.
 local token, holder = ARGV[1], ARGV[2]
 local lease_ms, lanes_max = tonumber(ARGV[3]), tonumber(ARGV[4])
 local commands_left, bytes_left = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -85,5 +86,7 @@ if #taken > 0 then
   redis.call('HSET', HOLDERS, unpack(holders))
   redis.call('HSET', claim, unpack(counts))
 end
-if redis.call('ZSCORE', AWAKE, holder) then redis.call('ZADD', AWAKE, now + lease_ms, holder) end
+-- Not each time: a claim that finds nothing then writes nothing, and nobody waits for the disk.
+local slot_ends = tonumber(redis.call('ZSCORE', AWAKE, holder) or math.huge)
+if slot_ends < now + lease_ms / 2 then redis.call('ZADD', AWAKE, now + lease_ms, holder) end
 return results

@@ -205,6 +205,7 @@ class Weak:
     """A consumer that can take only three events at once, and says so by failing."""
 
     name = "weak"
+    pause_s = 0.03
 
     def __init__(self) -> None:
         self.has: list[str] = []
