@@ -61,7 +61,7 @@ class Key:
 class UserState:
     """A user as of their last event; `version` 0 means that the user does not exist.
 
-    `keys` holds the keys that the commands at hand name, not all the user has.
+    `keys` holds what is known of the keys that the commands at hand name, not all the user has.
     """
 
     user_id: str
@@ -69,6 +69,9 @@ class UserState:
     last_number: int = 0
     last_event_ms: int = 0
     keys: dict[int, Key] = field(default_factory=dict)
+    named: frozenset[int] | None = None
+    """The numbers that the commands at hand name; None: any. Others are not kept, so that a long fold is
+    cheap."""
 
     @property
     def exists(self) -> bool:
@@ -81,8 +84,9 @@ class UserState:
         last_number, keys = self.last_number, self.keys
         if event.type == PHYSICAL_KEY_ADDED:
             last_number = event.data["number"]
-            keys = {**keys, last_number: Key(event.data["orgId"], is_removed=False)}
+            if self.named is None or last_number in self.named:
+                keys = {**keys, last_number: Key(event.data["orgId"], is_removed=False)}
         elif event.type == PHYSICAL_KEY_REMOVED:
             number = event.data["number"]
             keys = {**keys, number: Key(keys[number].org_id, is_removed=True)}
-        return UserState(self.user_id, self.version + 1, last_number, event.time_ms, keys)
+        return UserState(self.user_id, self.version + 1, last_number, event.time_ms, keys, self.named)

@@ -81,7 +81,7 @@ class Recorder:
                 elif last_fence > fence:
                     record.standing = "fenced"
                 else:
-                    state = replace(state, keys=keys.get(lane.user_id, {}))
+                    state = replace(state, keys=keys.get(lane.user_id, {}), named=_named(lane))
                     self._decide_lane(lane, record, state, recorded, decide, now_ms)
                 records.append(record)
             self._before_commit()
@@ -101,12 +101,7 @@ class Recorder:
         """Steps 1 to 4 in one round trip, and no decision before it has ended: with an open pipeline the
         time-outs of an idle transaction do not fire."""
         connection = self._connection
-        named = [
-            (lane.user_id, number)
-            for lane in lanes
-            for envelope in lane.envelopes
-            if isinstance(number := envelope.fields.get("number"), int) and number <= NUMBER_MAX
-        ]
+        named = [(lane.user_id, number) for lane in lanes for number in _named(lane)]
         with connection.pipeline():
             connection.execute("BEGIN")
             # The xid comes before any position is drawn: the relay waits for transactions by it.
@@ -165,3 +160,12 @@ class Recorder:
             if outcome.event:
                 state = state.apply(outcome.event)
         record.after = state
+
+
+def _named(lane: LaneBatch) -> frozenset[int]:
+    """The numbers of keys that its commands name."""
+    return frozenset(
+        number
+        for envelope in lane.envelopes
+        if isinstance(number := envelope.fields.get("number"), int) and number <= NUMBER_MAX
+    )
