@@ -31,6 +31,8 @@ class Answered:
     command_id: str | None = None
     number: int | None = None
     is_replayed: bool = False
+    has_retry_after: bool = False
+    """Was it said when to try again?"""
 
 
 class Asking:
@@ -122,7 +124,7 @@ def _read(answer: Answer) -> Answered:
         )
     is_refused = command_id is None and code is not None and (code < 500 or code == UNAVAILABLE)
     kind: Literal["info", "fail"] = "fail" if is_refused else "info"
-    return Answered(kind, code, command_id)
+    return Answered(kind, code, command_id, has_retry_after="retry-after" in headers)
 
 
 def _nothing() -> None:

@@ -20,6 +20,8 @@ from .history import Entry, HistoryWriter
 from .shape import ORGANISATION, Shape
 
 UNEXPECTED: Final = frozenset({400, 401, 403, 405, 413, 415, 422})
+RETRIED: Final = frozenset({429, 503})
+"""They say when to try again."""
 BACK_OFF_S: Final = (0.05, 0.5)
 REPEATED_SHARE: Final = 0.06
 REMOVED_SHARE: Final = 0.15
@@ -50,7 +52,7 @@ class Load:
     replayed: int = 0
     """Answers that said that they had been given before."""
     unexpected: list[Answered] = field(default_factory=list)
-    """Answers that no command of a trial should get."""
+    """Answers that no command of a trial should get, or not like this."""
 
     def __post_init__(self) -> None:
         self._is_ending = threading.Event()
@@ -142,6 +144,8 @@ class Load:
             if answered.code in UNEXPECTED:
                 self.unexpected.append(answered)
                 return False
+            if answered.code in RETRIED and not answered.has_retry_after:
+                self.unexpected.append(answered)
             if wanted.key is None and answered.kind == "info":
                 return False
             if time.monotonic() > self._gives_up_s:

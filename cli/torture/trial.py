@@ -166,7 +166,7 @@ def _problems(trial: Trial, world: World, healed_ms: float) -> list[str]:
         problems.append(f"only {share:.0%} succeeded outside the fault's window")
     if trial.load.unexpected:
         codes = sorted({answered.code for answered in trial.load.unexpected if answered.code})
-        problems.append(f"answers that no command of a trial should get: {codes}")
+        problems.append(f"answers that no command of a trial should get, or not without Retry-After: {codes}")
     return problems
 
 
