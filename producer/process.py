@@ -136,7 +136,8 @@ class Producer:
         callbacks = Callbacks(self.pool, allows_private=settings.webhook_allows_private, clock=time.monotonic)
         self.console = Console(settings, self.pool, self.submitting) if settings.console_enabled else None
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
-        shared = (settings, authenticator, Drafting(settings, self.organisations), callbacks)
+        self.drafting = Drafting(settings, self.organisations)
+        shared = (settings, authenticator, self.drafting, callbacks)
         counted = (self.metrics, self.tracing)
         self.application = Application(
             CommandRoute(*shared, self.submitting, *counted),
