@@ -1,6 +1,7 @@
 """The client's rules, without a server: when it repeats, what it makes of answers, what it verifies."""
 
 import base64
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -267,13 +268,13 @@ def test_of_many_each_has_an_outcome_however_it_ends() -> None:
 def test_no_request_of_many_is_larger_than_the_service_takes() -> None:
     """In number and in bytes."""
     sizes: list[int] = []
-    commands = [Command.add_physical_key("u", "acme", note="n" * 400) for _ in range(2_500)]
+    commands = [Command.add_physical_key("u", "acme", note="\N{KEY}" * 400) for _ in range(2_500)]
     talk = send_many(commands, Circumstances(Clock(), Clock(), Clock(), RetryPolicy()), wait_s=9)
     heard: Heard | None = None
     with suppress(StopIteration):
         while True:
             step: Any = talk.send(heard)
-            assert len(str(step.body)) < 1024 * 1024
+            assert len(json.dumps(step.body, ensure_ascii=False).encode()) < 1024 * 1024
             sizes.append(len(step.body))
             heard = answer(200, [item(200)] * sizes[-1])
     assert 2_500 == sum(sizes)
