@@ -13,6 +13,7 @@ from . import (
     dead_retries,  # noqa: F401 - adds to the dead command
     deliveries,  # noqa: F401 - adds to the webhook command
     doctor,
+    keys,
     lanes,
     migrate,
     operators,
@@ -49,6 +50,7 @@ app.command()(torture_command.torture)
 app.add_typer(organisations.app, name="org")
 app.add_typer(api_keys.app, name="apikey")
 app.add_typer(users.app, name="user")
+app.add_typer(keys.app, name="key")
 app.add_typer(tokens.app, name="token")
 app.add_typer(lanes.app, name="lane")
 app.add_typer(commands.app, name="command")

@@ -96,6 +96,7 @@ class Intake:
         self._accept = client.register_script(source("accept"))
         self._queue: list[tuple[Submission, asyncio.Future[Verdict]]] = []
         self._flush: asyncio.Task[None] | None = None
+        self._many = asyncio.Lock()
         self._clock_ahead_ms: float | None = None
 
     async def accept(self, submission: Submission) -> Verdict:
@@ -106,6 +107,44 @@ class Intake:
             self._flush = asyncio.create_task(self._flush_all())
         return await future
 
+    async def accept_many(self, submissions: list[Submission]) -> list[Verdict]:
+        """Put them into their lanes in this order, `BATCH_MAX` a round trip; a verdict each.
+
+        "unknown" where it cannot be told; nothing after it is sent then ("unsent"), nor after "late":
+        repeated in this order, those turn nothing round. They do not go through the queue, whose batches
+        could cut a request in two; one round trip of this kind is on its way at a time, so that `accept`
+        waits for no more than that.
+        """
+        verdicts: list[Verdict] = []
+        for start in range(0, len(submissions), BATCH_MAX):
+            chunk = submissions[start : start + BATCH_MAX]
+            try:
+                async with asyncio.timeout(NOT_AFTER_MS / 1000):
+                    await self._many.acquire()
+            except TimeoutError:
+                break
+            try:
+                told = await self._told(chunk)
+            finally:
+                self._many.release()
+            verdicts += told
+            if any(verdict.state in ("unknown", "late") for verdict in told):
+                break
+        return verdicts + [Verdict("unsent")] * (len(submissions) - len(verdicts))
+
+    async def _told(self, batch: list[Submission]) -> list[Verdict]:
+        """One round trip."""
+        began_s = time.monotonic()
+        try:
+            verdicts = await self._send(batch)
+        except OutOfMemoryError:
+            return [Verdict("full")] * len(batch)
+        except RedisError as error:
+            log.warning("accept without an answer", shard=self._shard, commands=len(batch), error=str(error))
+            return [Verdict("unknown")] * len(batch)
+        self._flushed(len(batch), time.monotonic() - began_s)
+        return verdicts
+
     async def _flush_all(self) -> None:
         try:
             while self._queue:
@@ -115,20 +154,13 @@ class Intake:
             self._flush = None
 
     async def _flush_batch(self, batch: list[tuple[Submission, asyncio.Future[Verdict]]]) -> None:
-        began_s = time.monotonic()
-        try:
-            verdicts = await self._send([submission for submission, _ in batch])
-            self._flushed(len(batch), time.monotonic() - began_s)
-        except OutOfMemoryError:
-            verdicts = [Verdict("full")] * len(batch)
-        except RedisError as error:
-            log.warning("accept without an answer", shard=self._shard, commands=len(batch), error=str(error))
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(AcceptUnknown("the lanes did not answer"))
-            return
+        verdicts = await self._told([submission for submission, _ in batch])
         for (_, future), verdict in zip(batch, verdicts, strict=True):
-            if not future.done():
+            if future.done():
+                continue
+            if verdict.state == "unknown":
+                future.set_exception(AcceptUnknown("the lanes did not answer"))
+            else:
                 future.set_result(verdict)
 
     async def _send(self, batch: list[Submission]) -> list[Verdict]:

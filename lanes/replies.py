@@ -64,6 +64,33 @@ class Replies:
             if not futures and self._waiting.get(command_id) is futures:
                 del self._waiting[command_id]
 
+    @contextlib.contextmanager
+    def expect_all(self, command_ids: list[str]) -> Iterator["list[asyncio.Future[bytes | None]]"]:
+        """As `expect`, for many at once: a future each, in this order. An id may come twice."""
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[bytes | None]] = [loop.create_future() for _ in command_ids]
+        for command_id, future in zip(command_ids, futures, strict=True):
+            self._waiting.setdefault(command_id, []).append(future)
+        try:
+            yield futures
+        finally:
+            for command_id, future in zip(command_ids, futures, strict=True):
+                waiting = self._waiting[command_id]
+                waiting.remove(future)
+                if not waiting:
+                    del self._waiting[command_id]
+
+    async def wait_all(
+        self, futures: "list[asyncio.Future[bytes | None]]", timeout_s: float
+    ) -> list[bytes | None]:
+        """Wait for all of them at most so long, with one timer."""
+        timer = asyncio.get_running_loop().call_later(max(0.0, timeout_s), _release_all, futures)
+        try:
+            # Those that are done already cost no turn of the loop.
+            return [await future for future in futures]
+        finally:
+            timer.cancel()
+
     async def wait(self, future: "asyncio.Future[bytes | None]", timeout_s: float) -> bytes | None:
         """Wait for an expected answer at most so long."""
         timer = asyncio.get_running_loop().call_later(max(0.0, timeout_s), _release, future)
@@ -75,8 +102,7 @@ class Replies:
     def release_all(self) -> None:
         """End every wait without an answer."""
         for futures in list(self._waiting.values()):
-            for future in futures:
-                _release(future)
+            _release_all(futures)
 
     def deliver(self, line: bytes) -> None:
         """Hand an answer to whoever waits for it here."""
@@ -121,3 +147,8 @@ class Replies:
 def _release(future: "asyncio.Future[bytes | None]") -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _release_all(futures: "list[asyncio.Future[bytes | None]]") -> None:
+    for future in futures:
+        _release(future)

@@ -24,6 +24,8 @@ from keyledger.contract.errors import (
     Problem,
 )
 
+from .bulk_route import PATH as BULK_PATH
+from .bulk_route import BulkRoute
 from .command_route import CommandRoute
 from .routing import Endpoint, Routes
 from .wire import (
@@ -50,12 +52,14 @@ class Application:
     def __init__(
         self,
         commands: CommandRoute,
+        bulk: BulkRoute,
         others: Routes,
         files: Mapping[str, Answered],
         is_stopping: Callable[[], bool],
     ) -> None:
         self._is_stopping = is_stopping
         self._commands = commands
+        self._bulk = bulk
         self._files = files
         self._others = Starlette(
             routes=[
@@ -76,6 +80,8 @@ class Application:
             parts = raw_path.split("/")
             if len(parts) == 4 and parts[1] == _USERS and parts[3] in COMMANDS:
                 answered = await self._commands.answer(scope, headers, receive, parts[2], parts[3])
+            elif raw_path == BULK_PATH:
+                answered = await self._bulk.answer(scope, headers, receive)
             elif raw_path in self._files:
                 answered = self._file(scope, raw_path)
             else:

@@ -43,12 +43,15 @@ def parse_prefer(raw: bytes | None, default_wait_s: float) -> Preferences:
 
 def parse_idempotency_key(raw: bytes | None) -> str | None:
     """The key, without the quotes of a structured string; InvalidRequest if it cannot be one."""
-    if raw is None:
-        return None
-    key = raw.decode("latin-1").strip()
+    return None if raw is None else idempotency_key(raw.decode("latin-1"), "Idempotency-Key")
+
+
+def idempotency_key(text: str, field: str) -> str:
+    """The key that a header or a member holds: `"k"` and `k` are one. InvalidRequest names the field."""
+    key = text.strip()
     if len(key) >= 2 and key[0] == key[-1] == '"':
         key = re.sub(r"\\(.)", r"\1", key[1:-1])
     if not _PRINTABLE.fullmatch(key) or len(key) > KEY_MAX:
         message = f"must be 1 to {KEY_MAX} printable ASCII characters"
-        raise InvalidRequest([Detail("Idempotency-Key", message)])
+        raise InvalidRequest([Detail(field, message)])
     return key

@@ -40,6 +40,7 @@ from keyledger.ledger.sealing import Sealing
 from keyledger.ledger.shards import check_shards
 
 from .application import Application
+from .bulk_route import BulkRoute
 from .callbacks import Callbacks
 from .command_route import CommandRoute
 from .console import Console
@@ -47,6 +48,7 @@ from .credentials import Authenticator, OrganisationDirectory
 from .credentials.api_keys import ApiKeys
 from .credentials.tokens import Tokens
 from .delivery_routes import DeliveryRoutes
+from .drafting import Drafting
 from .metrics import ProducerMetrics
 from .published import published_files
 from .read_routes import ReadRoutes
@@ -55,6 +57,7 @@ from .recorded_lookup import RecordedLookup
 from .routing import Routes
 from .status import Statuses
 from .submitting import Submitting
+from .submitting_many import SubmittingMany
 from .webhook_access import WebhookAccess
 from .webhook_routes import WebhookRoutes
 from .wire import Answered
@@ -115,7 +118,7 @@ class Producer:
             settings.waiting_max, settings.lane_depth_max, settings.drains_max, settings.drain_lanes
         )
         shards = range(settings.lanes_shards)
-        self.submitting = Submitting(
+        parts = (
             [Intake(self.redis, shard, limits, self.waker.wake, self.metrics.note_flush) for shard in shards],
             self.replies,
             self.recorded,
@@ -123,6 +126,8 @@ class Producer:
             lambda: self.readiness.is_full,
             self.metrics,
         )
+        self.submitting = Submitting(*parts)
+        self.submitting_many = SubmittingMany(self.submitting, *parts)
         authenticator = Authenticator(
             Tokens(settings.jwt_issuers, time.monotonic),
             ApiKeys(self.pool, settings.api_key_pepper.get_secret_value().encode(), time.monotonic),
@@ -131,16 +136,12 @@ class Producer:
         callbacks = Callbacks(self.pool, allows_private=settings.webhook_allows_private, clock=time.monotonic)
         self.console = Console(settings, self.pool, self.submitting) if settings.console_enabled else None
         statuses = Statuses([Lookup(self.redis, shard) for shard in shards], self.recorded, self.replies)
+        self.drafting = Drafting(settings, self.organisations)
+        shared = (settings, authenticator, self.drafting, callbacks)
+        counted = (self.metrics, self.tracing)
         self.application = Application(
-            CommandRoute(
-                settings,
-                authenticator,
-                self.organisations,
-                callbacks,
-                self.submitting,
-                self.metrics,
-                self.tracing,
-            ),
+            CommandRoute(*shared, self.submitting, *counted),
+            BulkRoute(*shared, self.submitting_many, *counted),
             ReadRoutes(authenticator, self.pool, statuses, self.readiness).routes()
             | self._webhook_routes(authenticator)
             | (self.console.routes() if self.console is not None else {}),

@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from keyledger.contract.errors import Unavailable
 from keyledger.ledger.recorded import RecordedCommand, find_recorded
 
-BATCH_MAX: Final = 500
+BATCH_MAX: Final = 1_000
 
 
 class RecordedLookup:

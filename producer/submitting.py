@@ -55,6 +55,10 @@ class Submitting:
         self._metrics = metrics
         self._is_stopping = False
 
+    @property
+    def is_stopping(self) -> bool:
+        return self._is_stopping
+
     def stop_waiting(self) -> None:
         """Let every request that waits be answered 202 now, and those that come."""
         self._is_stopping = True
@@ -128,19 +132,15 @@ class Submitting:
                 verdict = Verdict("unknown")
                 self._metrics.unknown.add()
             if verdict.state not in ("unknown", "late"):
-                self._count(submission.label, verdict)
-                return _checked(verdict), tries == 1 and verdict.state != "accepted"
+                self.count(submission.label, verdict)
+                return checked(verdict), tries == 1 and verdict.state != "accepted"
             if loop.time() >= ends_at_s or self._is_stopping:
-                raise Unavailable(
-                    "It is not known whether the command was accepted: ask GET /commands/{Command-Id}, "
-                    "or retry with the same Idempotency-Key",
-                    retry_after_s=1,
-                    headers={"Command-Id": submission.id},
-                )
+                raise unknown(submission.id)
             if verdict.state == "unknown":
                 await asyncio.sleep(random.uniform(*RETRY_DELAY_S))
 
-    def _count(self, command: str, verdict: Verdict) -> None:
+    def count(self, command: str, verdict: Verdict) -> None:
+        """A command was accepted, was known, or was refused."""
         if verdict.state == "accepted":
             self._metrics.accepted.add(command)
         elif verdict.state in ("known", "finished"):
@@ -149,7 +149,18 @@ class Submitting:
             self._metrics.refused.add(verdict.state)
 
 
-def _checked(verdict: Verdict) -> Verdict:
+def unknown(command_id: str) -> Unavailable:
+    """The lanes have not told whether they have this command."""
+    return Unavailable(
+        "It is not known whether the command was accepted: ask GET /commands/{Command-Id}, "
+        "or retry with the same Idempotency-Key",
+        retry_after_s=1,
+        headers={"Command-Id": command_id},
+    )
+
+
+def checked(verdict: Verdict) -> Verdict:
+    """The verdict, if the command is in its lane or done; else raises KeyReused, TooMany or Unavailable."""
     if verdict.state == "other":
         raise KeyReused
     if verdict.state == "lane-full":

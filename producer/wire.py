@@ -90,41 +90,54 @@ def identifier_in_path(segment: str) -> str:
         raise InvalidRequest([Detail("id", str(error))]) from None
 
 
+def media_type_of(headers: dict[bytes, bytes]) -> bytes:
+    """What the body is said to be, without parameters."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
 async def read_json_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     """The whole body of a JSON request, at most `BODY_BYTES_MAX`."""
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if media_type != b"application/json":
+    if media_type_of(headers) != b"application/json":
         raise UnsupportedMediaType
+    return await read_body(headers, receive, BODY_BYTES_MAX)
+
+
+async def read_body(headers: dict[bytes, bytes], receive: Receive, bytes_max: int) -> bytes:
+    """The whole body of a request. Raises TooLarge, or InvalidRequest when it does not come whole."""
     declared = headers.get(b"content-length", b"0")
-    if not declared.isdigit() or int(declared) > BODY_BYTES_MAX:
-        raise TooLarge
+    if not declared.isdigit() or int(declared) > bytes_max:
+        raise _too_large(bytes_max)
     message = await receive()
     body: bytes = message.get("body", b"")
     if message.get("more_body", False) and not 0 < len(body) == int(declared):
         # Nearly always the body comes with its head: only the others pay for a time-out.
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                body += await _read_rest(receive, BODY_BYTES_MAX - len(body))
+                body += await _read_rest(receive, bytes_max - len(body), bytes_max)
         except TimeoutError:
             raise InvalidRequest([Detail("body", f"did not arrive within {BODY_TIMEOUT_S:.0f} s")]) from None
     elif message["type"] == "http.disconnect":
         raise _cut_off()
-    if len(body) > BODY_BYTES_MAX:
-        raise TooLarge
+    if len(body) > bytes_max:
+        raise _too_large(bytes_max)
     return body
 
 
-async def _read_rest(receive: Receive, bytes_left: int) -> bytes:
-    rest: bytes = b""
+async def _read_rest(receive: Receive, bytes_left: int, bytes_max: int) -> bytes:
+    rest = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise _cut_off()
         rest += message.get("body", b"")
         if len(rest) > bytes_left:
-            raise TooLarge
+            raise _too_large(bytes_max)
         if not message.get("more_body", False):
-            return rest
+            return bytes(rest)
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {bytes_max // 1024:,} KiB")
 
 
 def _cut_off() -> InvalidRequest:

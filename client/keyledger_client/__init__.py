@@ -7,6 +7,7 @@ httpx and nothing of the server.
 
 from .asynchronous import AsyncClient
 from .errors import KeyledgerError, Refused, Unavailable, Unknown, WrongSignature
+from .many import Command
 from .results import Accepted, Completed, Event, Key, Status
 from .retrying import RetryPolicy
 from .synchronous import Client
@@ -16,6 +17,7 @@ __all__ = [
     "Accepted",
     "AsyncClient",
     "Client",
+    "Command",
     "Completed",
     "Event",
     "Key",

@@ -1,14 +1,15 @@
 """The client for asyncio: it talks over `httpx.AsyncClient`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 import httpx
 
-from . import conversing
+from . import conversing, many
 from .connecting import TIMEOUT_S, circumstances, client_options, heard, request_options
 from .conversing import Ask, Heard, Result, Silence, Talk
+from .many import Command, Outcome
 from .results import Accepted, Completed, Event, Key, Status
 from .retrying import RetryPolicy
 
@@ -80,6 +81,14 @@ class AsyncClient:
     ) -> Completed | Accepted:
         """Remove a key; its number is never used again. See `add_physical_key`."""
         return await self._command(user_id, "RemovePhysicalKey", {"number": number}, idempotency_key, wait_s)
+
+    async def send_many(self, commands: Iterable[Command], *, wait_s: float = WAIT_S) -> list[Outcome]:
+        """Send many commands in few requests; the outcome of each, in their order.
+
+        What was refused, or is unknown, is a value here, `Refused` or `Unknown`: one touches no other.
+        Commands of one user are done in their order, unless one had to be repeated.
+        """
+        return await self._talk(many.send_many(commands, self._given, wait_s=wait_s))
 
     async def status(self, command_id: str) -> Status:
         """Where a command stands. Raises Refused (404) or Unavailable."""

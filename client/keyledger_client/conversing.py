@@ -27,7 +27,7 @@ class Ask:
 
     method: str
     path: str
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | list[dict[str, Any]] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
 
@@ -117,7 +117,7 @@ def command(
     """
     key = idempotency_key or str(uuid.uuid4())
     ends_s = given.clock_s() + wait_s
-    headers = {"Idempotency-Key": key, "Prefer": _preference(wait_s)}
+    headers = {"Idempotency-Key": key, "Prefer": preference(wait_s)}
     try:
         heard = yield from repeat(Ask("POST", path_of("users", user_id, name), body, headers), given)
     except Unavailable as error:
@@ -185,10 +185,11 @@ def _is_given_up(answer: Heard) -> bool:
     return answer.status == FAILED and "command-id" in answer.headers
 
 
-def _preference(wait_s: float) -> str:
+def preference(wait_s: float) -> str:
+    """What is asked for in `Prefer`: to wait so long, or not at all."""
     return f"wait={min(LONGEST_WAIT_S, max(1, int(wait_s)))}" if wait_s > 0 else "respond-async"
 
 
 def _status(command_id: str, wait_s: float) -> Ask:
-    headers = {"Prefer": _preference(wait_s)} if wait_s >= 1 else {}
+    headers = {"Prefer": preference(wait_s)} if wait_s >= 1 else {}
     return Ask("GET", path_of("commands", command_id), headers=headers)

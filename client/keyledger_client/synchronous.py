@@ -1,14 +1,15 @@
 """The client for threads: it talks over `httpx.Client`. Safe to use from several."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import httpx
 
-from . import conversing
+from . import conversing, many
 from .connecting import TIMEOUT_S, circumstances, client_options, heard, request_options
 from .conversing import Ask, Heard, Result, Silence, Talk
+from .many import Command, Outcome
 from .results import Accepted, Completed, Event, Key, Status
 from .retrying import RetryPolicy
 
@@ -80,6 +81,14 @@ class Client:
     ) -> Completed | Accepted:
         """Remove a key; its number is never used again. See `add_physical_key`."""
         return self._command(user_id, "RemovePhysicalKey", {"number": number}, idempotency_key, wait_s)
+
+    def send_many(self, commands: Iterable[Command], *, wait_s: float = WAIT_S) -> list[Outcome]:
+        """Send many commands in few requests; the outcome of each, in their order.
+
+        What was refused, or is unknown, is a value here, `Refused` or `Unknown`: one touches no other.
+        Commands of one user are done in their order, unless one had to be repeated.
+        """
+        return self._talk(many.send_many(commands, self._given, wait_s=wait_s))
 
     def status(self, command_id: str) -> Status:
         """Where a command stands. Raises Refused (404) or Unavailable."""

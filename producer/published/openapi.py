@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .bulk_path import bulk_schemas
 from .delivery_paths import delivery_schemas
 from .event_formats import body_schemas
 from .paths import paths
@@ -17,6 +18,7 @@ never used again.
 
 A command is answered when it is done and committed (200), or at once with `Prefer: respond-async` (202);
 then ask `GET /commands/{commandId}`. Send an `Idempotency-Key` with every command that you may repeat.
+`POST /commands` takes up to a thousand of them at once.
 """
 
 
@@ -55,6 +57,7 @@ def document(version: str) -> dict[str, Any]:
             "schemas": {
                 **schemas(),
                 **result_schemas(),
+                **bulk_schemas(),
                 **webhook_schemas(),
                 **delivery_schemas(),
                 **body_schemas(),

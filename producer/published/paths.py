@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from keyledger.contract.commands import COMMANDS
 
+from .bulk_path import bulk_paths
 from .delivery_paths import delivery_paths
 from .parameters import (
     CALLBACK_URL,
@@ -58,6 +59,7 @@ def paths() -> dict[str, Any]:
     """Every path with its operations."""
     return {
         **{f"/users/{{id}}/{command}": {"post": _command(command)} for command in COMMANDS},
+        **bulk_paths(),
         "/users/{id}/PhysicalKeys": {"get": _keys()},
         "/users/{id}/PhysicalKeys/{number}": {
             "get": _read("getPhysicalKey", "One key", "Key", [USER_ID, NUMBER], "keys")

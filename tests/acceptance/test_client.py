@@ -14,6 +14,7 @@ from keyledger_client import (
     Accepted,
     AsyncClient,
     Client,
+    Command,
     Completed,
     Key,
     Refused,
@@ -119,17 +120,36 @@ def test_the_async_client_does_the_same(service: Service, user: str) -> None:
     assert list(range(1, 21)) == asyncio.run(use())
 
 
+def test_many_are_sent_and_each_has_its_outcome(keyledger: Client, service: Service, user: str) -> None:
+    """More than one request takes, in their order; what is refused is a value."""
+    org = service.demo["orgId"]
+    commands = [Command.add_physical_key(user, org, note=f"n{n}") for n in range(1_001)]
+    commands += [Command.remove_physical_key(user, 7), Command.add_physical_key(user, "rival")]
+    outcomes = keyledger.send_many(commands)
+    assert list(range(1, 1_002)) == [done(one).number for one in outcomes[:1_001]]  # type: ignore[arg-type]
+    assert 7 == done(outcomes[1_001]).number  # type: ignore[arg-type]
+    assert isinstance(outcomes[1_002], Refused)
+    again = keyledger.send_many(commands[:2])
+    assert [True, True] == [done(one).is_replayed for one in again]  # type: ignore[arg-type]
+
+    async def use() -> list[object]:
+        async with AsyncClient(service.url, api_key=service.demo["apiKey"]) as client:
+            return [type(one) for one in await client.send_many([Command.create_user(f"{user}-b")], wait_s=0)]
+
+    assert [Accepted] == asyncio.run(use())
+
+
 def test_its_documentation_runs(service: Service) -> None:
     """Block by block, as it stands."""
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/client.md").read_text(), re.M | re.S)
-    assert 4 == len(blocks)
+    assert 5 == len(blocks)
     names = {"url": service.url, "api_key": service.demo["apiKey"], "org_id": service.demo["orgId"]}
     code = "\n".join([*(f"{name} = {value!r}" for name, value in names.items()), *blocks])
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
     assert (0, "") == (ran.returncode, ran.stderr)
-    for text in ("1 ", "Front door", "True True", "404 404: ", "answer 401: "):
+    for text in ("1 ", "Front door", "True True", "404 404: ", "1 2 404", "answer 401: "):
         assert text in ran.stdout
 
 

@@ -41,28 +41,32 @@ def test_producer_worker_and_deliverer_show_what_they_do(
         keyed = [system.client.add("ada", idempotency_key="one").json()["number"] for _ in range(2)]
         assert [1, 1] == keyed
         assert 404 == system.client.add("nobody").status_code
+        add = {"command": "AddPhysicalKey", "userId": "ada", "orgId": "acme"}
+        many = system.client.http.post("/commands", json=[add | {"idempotencyKey": "one"}, add, {}])
+        assert [1, 2, None] == [one.get("result", {}).get("number") for one in many.json()]
         wait_until(lambda: _is_observed(deliverer), 20, what="the housekeeper's look")
         wait_until(lambda: ("keyledger_drains_awake", "0") in values(scrape(worker)), 20, what="a sweep")
         texts = [scrape(port) for port in (producer, worker, deliverer)]
         accepting, working, delivering = map(values, texts)
         assert {
             ("keyledger_commands_accepted_total", "CreateUser"): 1.0,
-            ("keyledger_commands_accepted_total", "AddPhysicalKey"): 2.0,
-            ("keyledger_commands_replayed_total",): 1.0,
+            ("keyledger_commands_accepted_total", "AddPhysicalKey"): 3.0,
+            ("keyledger_commands_replayed_total",): 2.0,
             ("keyledger_command_answers_total", "201"): 1.0,
-            ("keyledger_command_answers_total", "200"): 2.0,
+            ("keyledger_command_answers_total", "200"): 4.0,
             ("keyledger_command_answers_total", "404"): 1.0,
-            ("keyledger_answer_duration_seconds_count",): 4.0,
+            ("keyledger_command_answers_total", "400"): 1.0,
+            ("keyledger_answer_duration_seconds_count",): 6.0,
         }.items() <= accepting.items()
         assert {
             ("keyledger_commands_final_total", "CreateUser", "completed"): 1.0,
-            ("keyledger_commands_final_total", "AddPhysicalKey", "completed"): 1.0,
+            ("keyledger_commands_final_total", "AddPhysicalKey", "completed"): 2.0,
             ("keyledger_commands_final_total", "AddPhysicalKey", "rejected"): 1.0,
-            ("keyledger_lane_wait_seconds_count",): 3.0,
-            ("keyledger_command_duration_seconds_count",): 3.0,
+            ("keyledger_lane_wait_seconds_count",): 4.0,
+            ("keyledger_command_duration_seconds_count",): 4.0,
             ("keyledger_lanes_waiting_commands", "0"): 0.0,
         }.items() <= working.items()
-        assert 1 <= working[("keyledger_commit_duration_seconds_count",)] <= 3
+        assert 1 <= working[("keyledger_commit_duration_seconds_count",)] <= 4
         assert {
             ("keyledger_dead_letters",): 0.0,
             ("keyledger_endpoints", "active"): 0.0,

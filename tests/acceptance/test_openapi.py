@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -82,4 +83,26 @@ def test_every_route_is_in_the_document(client: Client) -> None:
     routes |= DeliveryRoutes(None, None, source="").routes()  # type: ignore[arg-type]
     served = {path.replace("/commands/{id}", "/commands/{commandId}") for path in routes}
     files = {"/openapi.json", "/asyncapi.json", "/docs"}
-    assert served | files | {f"/users/{{id}}/{command}" for command in COMMANDS} == set(made["paths"])
+    commands = {"/commands", *(f"/users/{{id}}/{command}" for command in COMMANDS)}
+    assert served | files | commands == set(made["paths"])
+
+
+def test_outcomes_of_many_commands_have_the_documents_shape(client: Client, user: str) -> None:
+    """Its examples, and real ones: done, waiting, repeated, refused; the examples of items are good ones."""
+    made = document("0")
+    operation = made["paths"]["/commands"]["post"]
+    content = [operation["requestBody"]["content"], operation["responses"]["200"]["content"]]
+    (sent,), (told,) = (part["application/json"]["examples"].values() for part in content)
+    named = {"userId": user, "orgId": client.org_id, "idempotencyKey": user}
+    items = [item | {name: named[name] for name in named if name in item} for item in sent["value"]]
+    done = client.http.post("/commands", json=[*items, items[0], {}]).json()
+    assert [200, 200, 200, 400] == [outcome["code"] for outcome in done]
+    promised = client.http.post(
+        "/commands", json=[items[0] | {"idempotencyKey": "p"}], headers={"Prefer": "wait=0"}
+    )
+    for outcome in [*told["value"], *done, *promised.json()]:
+        shape = {"$ref": "#/components/schemas/BulkOutcome", "components": made["components"]}
+        jsonschema_rs.validate(shape, outcome)
+    for item in items:
+        shape = {"$ref": f"#/components/schemas/Bulk{item['command']}", "components": made["components"]}
+        jsonschema_rs.validate(shape, item)

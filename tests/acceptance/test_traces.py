@@ -75,12 +75,20 @@ def test_a_trace_that_its_client_does_not_record_is_not_recorded_here(
         system.client.create(USER, traceparent=f"00-{TRACE}-{CALLER}-00")
         wait_until(lambda: inbox.came)
         system.client.http.post(f"/users/{USER}/AddPhysicalKey", json={})
+        many = system.client.http.post("/commands", json=[{}, {}], headers={"traceparent": TRACEPARENT})
+        assert [400, 400] == [outcome["code"] for outcome in many.json()]
         stop(processes)
         assert inbox.came[0].headers["traceparent"].startswith(f"00-{TRACE}-")
         assert inbox.came[0].headers["traceparent"].endswith("-00")
         refused = collected.named("POST /users/{id}/AddPhysicalKey")
         assert (TRACE, "400") != (refused.trace_id, refused.attributes["http.response.status_code"])
-        assert ["POST /users/{id}/AddPhysicalKey"] == [span.name for span in collected.spans]
+        asked = collected.named("POST /commands")
+        assert (TRACE, CALLER, "2") == (
+            asked.trace_id,
+            asked.parent_id,
+            asked.attributes["messaging.batch.message_count"],
+        )
+        assert [refused.name, asked.name] == [span.name for span in collected.spans]
 
 
 def test_without_a_collector_commands_go_on_and_the_trace_is_handed_on(

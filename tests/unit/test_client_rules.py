@@ -1,7 +1,9 @@
 """The client's rules, without a server: when it repeats, what it makes of answers, what it verifies."""
 
 import base64
+import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from keyledger.contract.signature import make_secret, signature_headers
 from keyledger_client import (
     Client,
+    Command,
     Refused,
     RetryPolicy,
     Unavailable,
@@ -19,6 +22,7 @@ from keyledger_client import (
     WrongSignature,
 )
 from keyledger_client.conversing import Ask, Circumstances, Heard, Pause, Silence, Talk, command
+from keyledger_client.many import send_many
 from keyledger_client.retrying import parse_retry_after
 
 NOW_S = 1_795_500_000
@@ -221,3 +225,57 @@ def test_another_secret_or_none_is_refused() -> None:
     for wrong in refused:
         with pytest.raises(ValueError, match="secret"):
             WebhookVerifier(wrong)
+
+
+def item(code: int, **members: Any) -> dict[str, Any]:
+    return {"commandId": "c", "code": code, **({"result": DONE} if code == 200 else {}), **members}
+
+
+def many(count: int, wait_s: float = 10.0) -> Callable[[Circumstances], Talk[Any]]:
+    commands = [Command.add_physical_key(f"u{number}", "acme") for number in range(count)]
+    return lambda given: send_many(commands, given, wait_s=wait_s)
+
+
+def test_of_many_only_what_is_not_settled_is_repeated_with_its_key() -> None:
+    """As the service asks, or after a second for what was accepted: that is not called repeated."""
+    answers = [
+        answer(200, [item(200), item(202), {"code": 429, "retryAfter": 3}, {"code": 400, "error": {}}]),
+        answer(200, [item(200, isReplayed=True), item(200)]),
+    ]
+    found, steps = hold(many(4), answers)
+    assert [200, 200, 200, 400] == [getattr(one, "code", 200) for one in found]
+    assert [False] * 3 == [one.is_replayed for one in found[:3]]
+    asks: list[Any] = [step for step in steps if isinstance(step, Ask)]
+    keys = [[sent["idempotencyKey"] for sent in ask.body] for ask in asks]
+    assert keys[0][1:3] == keys[1]
+    assert [3.0] == [step.length_s for step in steps if isinstance(step, Pause)]
+
+
+def test_of_many_each_has_an_outcome_however_it_ends() -> None:
+    """No answer, a refusal of the whole, a wait that ends, no wait at all."""
+    unheard, _ = hold(many(2), [Silence("timeout")] * 4)
+    assert [Unknown, Unknown] == [type(one) for one in unheard]
+    refused, _ = hold(many(2), [answer(401, {"message": "no"})])
+    assert [401, 401] == [one.code for one in refused]
+    late, _ = hold(many(1, wait_s=1.5), [answer(200, [item(202)])] * 3)
+    assert (Unknown, "c") == (type(late[0]), late[0].command_id)
+    busy, _ = hold(many(1), [answer(200, [{"code": 503}])] * 4)
+    assert (Unknown, None) == (type(busy[0]), busy[0].command_id)
+    accepted, steps = hold(many(1, wait_s=0), [answer(200, [item(202)])])
+    assert ("c", "respond-async") == (accepted[0].command_id, steps[0].headers["Prefer"])
+
+
+def test_no_request_of_many_is_larger_than_the_service_takes() -> None:
+    """In number and in bytes."""
+    sizes: list[int] = []
+    commands = [Command.add_physical_key("u", "acme", note="\N{KEY}" * 400) for _ in range(2_500)]
+    talk = send_many(commands, Circumstances(Clock(), Clock(), Clock(), RetryPolicy()), wait_s=9)
+    heard: Heard | None = None
+    with suppress(StopIteration):
+        while True:
+            step: Any = talk.send(heard)
+            assert len(json.dumps(step.body, ensure_ascii=False).encode()) < 1024 * 1024
+            sizes.append(len(step.body))
+            heard = answer(200, [item(200)] * sizes[-1])
+    assert 2_500 == sum(sizes)
+    assert max(sizes) <= 1_000
