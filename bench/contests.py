@@ -152,6 +152,6 @@ def _limits_turn(fsync: Fsync, repeat: int, seconds: int) -> Turn:
 
 def _limit(cell: Cell, servers: EmbeddedServers, folder: Path, seconds: int) -> float:
     if cell.load == _ENQUEUE:
-        return enqueue_rate(servers, seconds=seconds, clients=8)
+        return enqueue_rate(servers, seconds=seconds, clients=64)
     batch, clients = _PGBENCH[cell.load]
     return pgbench(servers, folder, batch=batch, seconds=seconds, clients=clients)

@@ -41,7 +41,7 @@ def head(machine: Machine) -> str:
     return (
         f"Measured on {today}: {machine.cpu_count} cores ({machine.cpu}), {machine.memory_gib} GiB; "
         f"one fsync of the disk takes {machine.fsync_p50_ms:.2f} ms (p99 {machine.fsync_p99_ms:.2f} ms). "
-        f"{versions}. Load, servers and contestants share the cores. Medians, with the range over the repeats."
+        f"{versions}. Load, servers and contestants share the cores. Medians, and the range of the repeats."
     )
 
 
