@@ -12,8 +12,7 @@ from .idle import idle_turn
 from .ledgers import events_turn, users_turn
 from .webhook_cost import webhooks_turn
 
-SECONDS: Final = 5
-QUICK_SECONDS: Final = 4
+SECONDS: Final = 4
 IDLE_SECONDS: Final = 30
 USERS: Final = [1_000, 100_000, 1_000_000]
 EVENTS: Final = 10_000_000
@@ -48,7 +47,7 @@ def full_turns(repeats: int, say: Callable[[str], None]) -> list[Turn]:
 
 def brief_turns(repeats: int) -> list[Turn]:
     """Minutes: ours and the first peer."""
-    return quick_turns(repeats, QUICK_SECONDS)
+    return quick_turns(repeats, SECONDS)
 
 
 def chosen(turns: list[Turn], names: list[str]) -> list[Turn]:

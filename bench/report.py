@@ -58,10 +58,11 @@ def targets_table(told: Iterable[Verdict]) -> str:
 
 def cells_table(records: Sequence[Record]) -> str:
     """A row for each load of each contestant, its repeats together; below it what was invalid, and why."""
-    lines = [
+    head_lines = [
         "| contestant | load | commands/s | range | p50 ms | p90 ms | p99 ms | p99.9 ms | out of order |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
+    lines: list[str] = []
     rows: dict[tuple[str, str], list[Record]] = {}
     ordered = sorted(records, key=lambda record: record.cell.repeat)
     for record in sorted(ordered, key=lambda record: list(TITLES).index(record.cell.contestant)):
@@ -69,11 +70,12 @@ def cells_table(records: Sequence[Record]) -> str:
     below = []
     for (contestant, load), repeats in rows.items():
         valid = [record for record in repeats if record.is_valid]
-        name = f"{TITLES[contestant]} | {load}"
-        lines.append(f"| {name} | {' | '.join(_measured(valid))} |")
+        if not valid or _values(valid, "rate_per_s"):
+            lines.append(f"| {TITLES[contestant]} | {load} | {' | '.join(_measured(valid))} |")
         below += [f"- {TITLES[contestant]}, {load}: {told}" for told in _further(valid)]
         below += [f"- **invalid** {record.cell}: {record.invalid}" for record in repeats if record.invalid]
-    return "\n".join(lines + (["", *below] if below else []))
+    table = "\n".join([*head_lines, *lines]) if lines else ""
+    return "\n\n".join(part for part in (table, "\n".join(below)) if part)
 
 
 def _measured(valid: Sequence[Record]) -> list[str]:

@@ -109,5 +109,5 @@ def _hot(records: Sequence[Record]) -> Verdict:
     bound = lower_bound(values)
     name = "throughput, one hot user / a thousand"
     if bound is not None:
-        name += f" (the lower bound counts: {bound[1]:.0%} sure)"
+        name += f" (the lower bound counts: {bound[0]:.2f}, {bound[1]:.0%} sure)"
     return Verdict(name, "×", "≥", 0.9, values, bound[0] if bound else None)
