@@ -1,5 +1,6 @@
-"""The benchmark: this service against the Celery task with a Redis lock that everyone writes.
+"""The benchmark: this service against other ways to work off one user's commands one at a time.
 
-It starts both on one machine with the same servers and the same durability, puts the same load on them in
-turn, and prints what came out, misses too. README.md says how to read it.
+It starts each on one machine with the same servers and the same durability, puts the same load on them in
+turn, looks at the work behind every answer, and prints what came out, misses too. README.md says how to
+read it.
 """

@@ -1,27 +1,28 @@
-"""`python -m bench`, from the root of the repository: the whole comparison, by one command.
+"""`python -m bench`, from the root of the repository: the whole matrix, by one command.
 
-Exit code 0 also when a target is missed; 1 when a load was invalid or the benchmark could not run.
+Exit code 0 also when a target is missed; 1 when a cell was invalid or the benchmark could not run.
 """
 
 import argparse
-import contextlib
-import json
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import bench
 from keyledger.cli.embedded import EmbeddedError, running_servers
 
 from .load import BenchError, check_wrk
-from .machine import look_at
-from .ours import create_users, running_ours
-from .peer import Setting, make_tables, running_peer
-from .peer_environment import peer_python
-from .report import Result, figures_of, invalid_loads, print_result
-from .rounds import Shape, is_work_done, measure
+from .machine import Machine, look_at
+from .matrix import GROUPS, brief_turns, chosen, contestants_of, full_turns
+from .pages import write_pages
+from .report import report
+from .results import Results
+from .running import measure_all
 from .scratch import scratch_folder
-from .tuning import tune
+
+REPEATS = 3
+QUICK_REPEATS = 2
 
 
 def main() -> int:
@@ -30,75 +31,67 @@ def main() -> int:
     # So that whatever was started is also stopped when we are asked to end.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        result = _measured(options)
+        return _measured(options)
     except (BenchError, EmbeddedError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    if options.json:
-        print(json.dumps(result.as_json(), indent=1))
-    else:
-        print_result(result)
-    return 1 if result.invalid else 0
 
 
-def _measured(options: argparse.Namespace) -> Result:
+def _measured(options: argparse.Namespace) -> int:
     check_wrk()
-    _say("the peer's environment, made when it is missing")
-    peer_python()
-    shape = Shape(options.seconds, options.connections, options.users)
-    with contextlib.ExitStack() as stack:
-        peer_folder = stack.enter_context(scratch_folder("peer"))
-        our_folder = stack.enter_context(scratch_folder("ours"))
-        servers = stack.enter_context(running_servers(peer_folder))
-        machine = look_at(peer_folder, servers.database_url)
-        make_tables(servers.database_url, shape.users)
-        if options.peer is None:
-            setting, tried = tune(
-                servers,
-                peer_folder,
-                seconds=options.tuning_seconds,
-                connections=shape.connections,
-                users=shape.users,
-                say=_say,
-            )
-        else:
-            setting, tried = options.peer, []
-        _say(f"peer: {setting}")
-        ours = stack.enter_context(running_ours(our_folder))
-        create_users(ours, shape.users)
-        peer = stack.enter_context(running_peer(servers, peer_folder, setting))
-        rounds = measure(ours, peer, shape, rounds=options.rounds, say=_say)
-        invalid = invalid_loads(rounds)
-        for target in (ours, peer):
-            answers = sum(
-                load.answers - load.wrong
-                for turn in rounds
-                for name, load in turn.loads.items()
-                if name.startswith(target.name)
-            )
-            if not is_work_done(target, answers):
-                invalid.append(f"{target.name}: its tables do not hold what it has answered")
-    return Result(machine, tried, str(setting), figures_of(rounds), invalid)
+    repeats = options.repeats or (QUICK_REPEATS if options.quick else REPEATS)
+    turns = brief_turns(repeats) if options.quick else full_turns(repeats, _say)
+    unknown = set(options.only) - GROUPS.keys() - contestants_of(turns)
+    if unknown:
+        known = ", ".join([*GROUPS, *sorted(contestants_of(turns))])
+        raise BenchError(f"There is no {', '.join(sorted(unknown))}; there are {known}")
+    machine = _machine()
+    results = Results(options.results / ("quick.jsonl" if options.quick else "full.jsonl"), machine.stamp)
+    if options.again:
+        results.forget()
+    turns = chosen(turns, options.only)
+    measure_all(turns, results, _say)
+    wanted = {cell for turn in turns for cell in turn.cells}
+    # Of the whole matrix all that is known is told, also what an earlier run of a part has measured.
+    text = report(machine, results.records, is_quick=options.quick)
+    (options.results / "report.md").write_text(text)
+    print(text)
+    if options.write:
+        write_pages(machine, results.records)
+    return 0 if wanted <= results.measured else 1
+
+
+def _machine() -> Machine:
+    with scratch_folder("machine") as folder, running_servers(folder) as servers:
+        return look_at(folder, servers.database_url)
 
 
 def _options() -> argparse.Namespace:
+    groups = "; ".join(f"{name}: {what}" for name, what in GROUPS.items())
     parser = argparse.ArgumentParser(prog="bench", description=bench.__doc__)
-    parser.add_argument("--seconds", type=_at_least_1, default=15, help="of each measurement")
-    parser.add_argument("--rounds", type=_at_least_1, default=3, help="of both sides in turn")
-    parser.add_argument("--users", type=_at_least_1, default=1_000)
-    parser.add_argument("--connections", type=_at_least_1, default=64)
-    parser.add_argument("--tuning-seconds", type=_at_least_1, default=5, help="for each of its settings")
+    parser.add_argument("--quick", action="store_true", help="ours and the first peer, three minutes")
     parser.add_argument(
-        "--peer",
-        type=Setting.parsed,
-        metavar="POOL,CONCURRENCY,WORKERS,HTTP,PUBLISH",
-        help="skip the tuning, for example prefork,4,1,2,loop",
+        "--only", nargs="+", default=[], metavar="NAME", help=f"these groups or contestants ({groups})"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
-    return parser.parse_args()
+    parser.add_argument("--repeats", type=_at_least_1, help="of every cell; 3, with --quick 2")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path(__file__).with_name("results"),
+        metavar="DIR",
+        help="where measured cells are kept; what is there is not measured again",
+    )
+    parser.add_argument("--again", action="store_true", help="forget what was measured before")
+    parser.add_argument(
+        "--write", action="store_true", help="write the figures into docs/performance.md and README.md, too"
+    )
+    options = parser.parse_args()
+    if options.quick and options.write:
+        parser.error("--write is for the figures of the whole matrix")
+    return options
 
 
 def _at_least_1(text: str) -> int:

@@ -12,13 +12,9 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
-
-import httpx
-from rich.console import Console
-from rich.table import Table
+from typing import Final
 
 from keyledger.cli.api_keys import new_key
 from keyledger.cli.configured import settings_from
@@ -26,28 +22,20 @@ from keyledger.cli.embedded import EmbeddedError
 from keyledger.ledger.accounts import add_organisation
 from keyledger.ledger.connections import connect
 
-from .load import BenchError, Target, check_wrk, run_load, user_id
+from .delivery_figures import Figure, judged, print_figures
+from .delivery_senders import Sender, senders_of
+from .load import BenchError, Target, check_wrk, run_load
 from .ours import create_users, running_ours
-from .pacing import request, send_steadily
+from .pacing import send_steadily
 from .receiving import HANGS, Arrival, Receivers, receiving
-from .report import Figure
 from .scratch import scratch_folder
+from .webhook_cost import endpoint
 
 ENDPOINTS: Final = 10
 USERS: Final = 1_000
 CONNECTIONS: Final = 64
 QUIET_S: Final = 60
 """At most so long until everything has come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """An organisation with an endpoint."""
-
-    name: str
-    http: httpx.AsyncClient
-    webhook_id: str
-    requests: list[bytes]
 
 
 def main() -> int:
@@ -61,7 +49,7 @@ def main() -> int:
     if options.json:
         print(json.dumps([{"name": f.name, "unit": f.unit, "values": f.values} for f in figures], indent=1))
     else:
-        _print(figures)
+        print_figures(figures)
     return 0
 
 
@@ -84,7 +72,7 @@ def _measured(options: argparse.Namespace) -> list[Figure]:
 
 async def _measure(options: argparse.Namespace, target: Target, keys: dict[str, str]) -> list[Figure]:
     figures: list[Figure] = []
-    async with receiving() as receivers, _senders(target, keys, receivers) as senders:
+    async with receiving() as receivers, senders_of(target, USERS, keys, receivers) as senders:
         bench = _Bench(target, receivers, senders, options.seconds)
         for measure in (bench.steady, bench.capacity, bench.hanging):
             figures += await measure(options)
@@ -111,9 +99,9 @@ class _Bench:
             p99.append(_quantile(arrivals, 99))
             _say(f"  {rate:,.0f}/s: p50 {p50[-1]:.0f} ms, p99 {p99[-1]:.0f} ms")
         return [
-            _judged("steady: commands accepted", "/s", rates),
-            _judged("steady: event → received, p50", "ms", p50, 100),
-            _judged("steady: event → received, p99", "ms", p99, 500),
+            judged("steady: commands accepted", "/s", rates),
+            judged("steady: event → received, p50", "ms", p50, 100),
+            judged("steady: event → received, p99", "ms", p99, 500),
         ]
 
     async def capacity(self, options: argparse.Namespace) -> list[Figure]:
@@ -125,7 +113,7 @@ class _Bench:
             values = []
             for _ in range(options.rounds):
                 for sender in self.senders:
-                    await _change(sender, {"status": "paused"})
+                    await sender.change({"status": "paused"})
                 self.receivers.arrivals.clear()
                 rate = min(options.rate, options.backlog)
                 paced = await send_steadily(
@@ -135,12 +123,12 @@ class _Bench:
                     seconds=options.backlog / rate,
                 )
                 for sender in self.senders:
-                    await _change(sender, {"status": "active"})
+                    await sender.change({"status": "active"})
                 began_s = time.time()
                 await self._all_came(paced.accepted)
                 values.append(paced.accepted / (self.receivers.arrivals[-1].at_s - began_s))
                 _say(f"  {values[-1]:,.0f} deliveries/s")
-            figures.append(_judged(f"backlog: deliveries at {delay_ms} ms answers", "/s", values))
+            figures.append(judged(f"backlog: deliveries at {delay_ms} ms answers", "/s", values))
         self._answer_after(0)
         return figures
 
@@ -154,12 +142,12 @@ class _Bench:
             self.receivers.delays_s[hanging.name] = HANGS
             ill, _ = await self._send(self.senders, options.hanging_rate, without=hanging.name)
             self._answer_after(0)
-            await _change(hanging, {"status": "active"})
+            await hanging.change({"status": "active"})
             before = _quantile([a for a in well if a.name != hanging.name], 99)
             ratios.append(_quantile(ill, 99) / before)
             _say(f"  others' p99 {before:.0f} ms → × {ratios[-1]:.2f}")
             await self._quiet()
-        return [_judged("others' p99 with one that hangs", "×", ratios, 1.5)]
+        return [judged("others' p99 with one that hangs", "×", ratios, 1.5)]
 
     async def _send(
         self, senders: list[Sender], rate: float, without: str = ""
@@ -196,63 +184,23 @@ class _Bench:
 async def _cost(options: argparse.Namespace, target: Target, receivers: Receivers) -> list[Figure]:
     """The throughput of commands with an endpoint that gets every event, and without."""
     _say("commands with deliveries and without")
-    ratios = []
-    body = {"url": receivers.url("cost"), "events": ["*"]}
-    async with httpx.AsyncClient(
-        base_url=target.url, headers={"X-API-Key": target.api_key}, trust_env=False, timeout=30
-    ) as http:
-        await asyncio.to_thread(run_load, target, seconds=5, connections=CONNECTIONS, users=USERS)
-        for _ in range(options.rounds):
-            without = await asyncio.to_thread(
-                run_load, target, seconds=options.seconds, connections=CONNECTIONS, users=USERS
-            )
-            made = (await http.post("/webhooks", json=body)).raise_for_status().json()
-            receivers.arrivals.clear()
-            began_s = time.time()
-            with_it = await asyncio.to_thread(
-                run_load, target, seconds=options.seconds, connections=CONNECTIONS, users=USERS
-            )
-            came = len(receivers.arrivals) / (time.time() - began_s)
-            (await http.delete(f"/webhooks/{made['id']}")).raise_for_status()
-            await asyncio.sleep(2)
-            ratios.append(with_it.rate_per_s / without.rate_per_s)
-            _say(
-                f"  {without.rate_per_s:,.0f}/s → {with_it.rate_per_s:,.0f}/s with {came:,.0f} deliveries/s:"
-                f" × {ratios[-1]:.2f}"
-            )
-    return [
-        Figure(
-            "commands/s with deliveries / without", "×", ratios, "≥ 0.75", statistics.median(ratios) >= 0.75
+
+    async def rate_per_s(seconds: int) -> float:
+        load = await asyncio.to_thread(
+            run_load, target, seconds=seconds, connections=CONNECTIONS, users=USERS
         )
-    ]
+        return load.rate_per_s
 
-
-@contextlib.asynccontextmanager
-async def _senders(target: Target, keys: dict[str, str], receivers: Receivers) -> AsyncIterator[list[Sender]]:
-    """Each organisation with its endpoint, which is deleted at the end."""
-    senders = []
-    async with contextlib.AsyncExitStack() as stack:
-        for name, key in keys.items():
-            http = await stack.enter_async_context(
-                httpx.AsyncClient(
-                    base_url=target.url, headers={"X-API-Key": key}, trust_env=False, timeout=30
-                )
-            )
-            asked = {"url": receivers.url(name), "events": ["*"]}
-            made = (await http.post("/webhooks", json=asked)).raise_for_status().json()
-            body = json.dumps({"orgId": name, "note": "bench"}, separators=(",", ":"))
-            requests = [
-                request(f"/users/{user_id(number)}/AddPhysicalKey", key, body)
-                for number in range(1, USERS + 1)
-            ]
-            senders.append(Sender(name, http, made["id"], requests))
-        yield senders
-        for sender in senders:
-            (await sender.http.delete(f"/webhooks/{sender.webhook_id}")).raise_for_status()
-
-
-async def _change(sender: Sender, changes: dict[str, Any]) -> None:
-    (await sender.http.patch(f"/webhooks/{sender.webhook_id}", json=changes)).raise_for_status()
+    ratios = []
+    await rate_per_s(5)
+    for _ in range(options.rounds):
+        without = await rate_per_s(options.seconds)
+        async with endpoint(target, receivers):
+            with_it = await rate_per_s(options.seconds)
+        await asyncio.sleep(2)
+        ratios.append(with_it / without)
+        _say(f"  {without:,.0f}/s → {with_it:,.0f}/s: × {ratios[-1]:.2f}")
+    return [judged("commands/s with deliveries / without", "×", ratios, at_least=0.75)]
 
 
 async def _until(is_so: Callable[[], bool], what: str) -> None:
@@ -265,21 +213,6 @@ async def _until(is_so: Callable[[], bool], what: str) -> None:
 
 def _quantile(arrivals: list[Arrival], percent: int) -> float:
     return statistics.quantiles([arrival.took_ms for arrival in arrivals], n=100)[percent - 1]
-
-
-def _judged(name: str, unit: str, values: list[float], at_most: float | None = None) -> Figure:
-    if at_most is None:
-        return Figure(name, unit, values)
-    return Figure(name, unit, values, f"≤ {at_most:g}", statistics.median(values) <= at_most)
-
-
-def _print(figures: list[Figure]) -> None:
-    table = Table("figure", "rounds", "median", "target", "")
-    for figure in figures:
-        verdict = {None: "", True: "[green]met[/green]", False: "[red]MISS[/red]"}[figure.is_met]
-        rounds = ", ".join(f"{value:,.2f}" for value in figure.values)
-        table.add_row(figure.name, rounds, f"{figure.median:,.2f} {figure.unit}", figure.target, verdict)
-    Console().print(table)
 
 
 def _options() -> argparse.Namespace:

@@ -10,10 +10,11 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 WRONG_MAX: Final = 0.001
 ANSWER_TIMEOUT_S: Final = 15
+Spread = Literal["uniform", "zipf"]
 _SCRIPT: Final = Path(__file__).with_name("load.lua")
 
 
@@ -40,7 +41,13 @@ class Load:
     wrong: int
     rate_per_s: float
     p50_ms: float
+    p90_ms: float
     p99_ms: float
+    p999_ms: float
+
+    @property
+    def good(self) -> int:
+        return self.answers - self.wrong
 
     @property
     def is_valid(self) -> bool:
@@ -62,11 +69,25 @@ def check_wrk() -> str:
     return " ".join((told.stdout or told.stderr).split()[:2])
 
 
-def run_load(target: Target, *, seconds: int, connections: int, users: int) -> Load:
-    """AddPhysicalKey over `connections` connections, one request at a time each, uniformly over `users`."""
+def run_load(
+    target: Target,
+    *,
+    seconds: int,
+    connections: int,
+    users: int,
+    spread: Spread = "uniform",
+    batch: int = 1,
+) -> Load:
+    """AddPhysicalKey over `connections` connections, one request at a time each, over `users` (1: a hot one).
+
+    With `batch` above 1 a request is a `POST /commands` with so many commands; answers and rate are those of
+    commands, latencies those of requests.
+    """
     env = {
         **os.environ,
         "BENCH_USERS": str(users),
+        "BENCH_SPREAD": spread,
+        "BENCH_BATCH": str(batch),
         "BENCH_API_KEY": target.api_key,
         "BENCH_BODY": target.body,
     }
@@ -92,5 +113,7 @@ def run_load(target: Target, *, seconds: int, connections: int, users: int) -> L
         wrong=told["wrong"] + told["broken"],
         rate_per_s=(told["answers"] - told["wrong"]) / (told["duration_us"] / 1e6),
         p50_ms=told["p50_us"] / 1e3,
+        p90_ms=told["p90_us"] / 1e3,
         p99_ms=told["p99_us"] / 1e3,
+        p999_ms=told["p999_us"] / 1e3,
     )

@@ -1,6 +1,6 @@
-"""Starts and stops our side, as anybody would: `keyledger up` on a new data folder.
+"""Starts and stops our side, as anybody would: `keyledger up` on a data folder, new or stocked.
 
-Its users are made through its own CreateUser, over a bounded number of connections.
+Its users are made through its own CreateUser, over a bounded number of connections, or `stocking` made them.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import httpx
 
+from keyledger.cli.configured import SERVICE_FILE
+from keyledger.cli.demo import DEMO_FILE
 from keyledger.cli.embedded.server_process import ServerProcess, free_port
 
 from .load import BenchError, Target, user_id
@@ -23,7 +25,6 @@ from .load import BenchError, Target, user_id
 READY_TIMEOUT_S: Final = 90
 STOP_TIMEOUT_S: Final = 20
 CREATE_CONNECTIONS: Final = 32
-_DATABASE: Final = "KEYLEDGER_DATABASE_URL"
 
 
 @contextlib.contextmanager
@@ -32,6 +33,8 @@ def running_ours(folder: Path) -> Iterator[Target]:
     keyledger, port = Path(sys.executable).with_name("keyledger"), free_port()
     # Settings of the caller's own would measure other servers than these.
     env = {name: value for name, value in os.environ.items() if not name.startswith("KEYLEDGER_")}
+    # Of an earlier start of this folder: it would look ready at once.
+    (folder / DEMO_FILE).unlink(missing_ok=True)
     process = ServerProcess(
         "keyledger up",
         [keyledger, "up", "--no-flower", "--data", folder, "--port", str(port)],
@@ -40,17 +43,23 @@ def running_ours(folder: Path) -> Iterator[Target]:
         env=env,
     )
     try:
-        demo = _wait_until_ready(process, folder / "demo.json")
+        demo = _wait_until_ready(process, folder / DEMO_FILE)
         body = {"orgId": demo["orgId"], "orgName": "Bench", "note": "bench"}
         yield Target(
             "ours",
             demo["url"],
             demo["apiKey"],
             json.dumps(body, separators=(",", ":")),
-            _database_url(folder / "service.env"),
+            service_env(folder)["KEYLEDGER_DATABASE_URL"],
         )
     finally:
         process.stop(STOP_TIMEOUT_S)
+
+
+def service_env(folder: Path) -> dict[str, str]:
+    """What `keyledger up` tells its processes in this folder: `KEYLEDGER_*`, by name."""
+    lines = (folder / SERVICE_FILE).read_text().splitlines()
+    return {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
 
 
 def create_users(target: Target, users: int) -> None:
@@ -90,11 +99,3 @@ def _wait_until_ready(process: ServerProcess, demo: Path) -> dict[str, Any]:
         time.sleep(0.05)
     facts: dict[str, Any] = json.loads(demo.read_text())
     return facts
-
-
-def _database_url(service: Path) -> str:
-    for line in service.read_text().splitlines():
-        name, _, value = line.partition("=")
-        if name == _DATABASE:
-            return value.strip("'\"")
-    raise BenchError(f"{service} names no {_DATABASE}")

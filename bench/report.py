@@ -1,135 +1,109 @@
-"""Turns rounds into figures, says of each whether its target is met, and prints them.
+"""The report in Markdown: the machine, the targets, and every cell. A miss is printed as a miss."""
 
-A miss is printed as a miss. An invalid load makes the whole result invalid.
-"""
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Final
 
-import statistics
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Final
-
-from rich.console import Console
-from rich.table import Table
-
+from .cells import HTTP_ONLY, OURS, POSTGRESQL, REDIS, Record
+from .contestants import PEERS
 from .machine import Machine
-from .rounds import Round
-from .tuning import Tried
+from .matrix import GROUPS
+from .verdicts import Verdict, verdicts
 
-RATIO_MIN: Final = 8.0
-P50_MAX_MS: Final = 20.0
-HOT_MIN: Final = 0.90
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the result: a value a round, their median, and the target, if there is one."""
-
-    name: str
-    unit: str
-    values: list[float]
-    target: str = ""
-    is_met: bool | None = None
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.values)
+TITLES: Final = {
+    OURS: "Keyledger",
+    **{peer.name: peer.title for peer in PEERS},
+    HTTP_ONLY: "HTTP only",
+    POSTGRESQL: "PostgreSQL only",
+    REDIS: "Redis only",
+}
+_LATENCIES: Final = ("p50_ms", "p90_ms", "p99_ms", "p999_ms")
+_IN_COLUMNS: Final = {"rate_per_s", *_LATENCIES, "inversions", "answers", "commands"}
+_VERDICTS: Final = {True: "met", False: "**MISS**", None: "not measured"}
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Everything that was measured."""
-
-    machine: Machine
-    tried: list[Tried]
-    setting: str
-    figures: list[Figure]
-    invalid: list[str]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "machine": asdict(self.machine),
-            "peerSetting": self.setting,
-            "peerTuning": [{"setting": str(row.setting), **asdict(row.load)} for row in self.tried],
-            "figures": [asdict(figure) | {"median": figure.median} for figure in self.figures],
-            "invalid": self.invalid,
-        }
+def report(machine: Machine, records: Sequence[Record], *, is_quick: bool = False) -> str:
+    """All of it. Of a quick run only the targets that it measures."""
+    told = [verdict for verdict in verdicts(records) if not is_quick or verdict.is_met is not None]
+    parts = [head(machine), targets_table(told)]
+    for group, what in GROUPS.items():
+        of_group = [record for record in records if record.cell.group == group]
+        if of_group:
+            parts += [f"### {group}: {what}", cells_table(of_group)]
+    return "\n\n".join(parts) + "\n"
 
 
-def figures_of(rounds: list[Round]) -> list[Figure]:
-    """All figures, those with a target judged by their median."""
-
-    def figure(name: str, unit: str, value: Callable[[Round], float]) -> Figure:
-        return Figure(name, unit, [value(turn) for turn in rounds])
-
-    def judged(made: Figure, target: str, is_good: Callable[[float], bool]) -> Figure:
-        return Figure(made.name, made.unit, made.values, target, is_good(made.median))
-
-    peer_single = figure("one connection, p50, peer", "ms", lambda turn: turn.peer_single.p50_ms)
-    ratio = figure("throughput, ours / peer", "×", lambda turn: _per(turn.ours, turn.peer))
-    p50 = figure("p50, ours", "ms", lambda turn: turn.ours.p50_ms)
-    hot = figure("hot user / uniform, ours", "×", lambda turn: _per(turn.ours_hot, turn.ours))
-    single = figure("one connection, p50, ours", "ms", lambda turn: turn.ours_single.p50_ms)
-    return [
-        figure("throughput, ours", "/s", lambda turn: turn.ours.rate_per_s),
-        figure("throughput, peer", "/s", lambda turn: turn.peer.rate_per_s),
-        judged(ratio, f"≥ {RATIO_MIN:g}", lambda value: value >= RATIO_MIN),
-        judged(p50, f"≤ {P50_MAX_MS:g}", lambda value: value <= P50_MAX_MS),
-        figure("p50, peer", "ms", lambda turn: turn.peer.p50_ms),
-        figure("p99, ours", "ms", lambda turn: turn.ours.p99_ms),
-        figure("p99, peer", "ms", lambda turn: turn.peer.p99_ms),
-        figure("hot user throughput, ours", "/s", lambda turn: turn.ours_hot.rate_per_s),
-        judged(hot, f"≥ {HOT_MIN:.2f}", lambda value: value >= HOT_MIN),
-        judged(single, "≤ peer", lambda value: value <= peer_single.median),
-        peer_single,
-    ]
-
-
-def invalid_loads(rounds: list[Round]) -> list[str]:
-    """A sentence for each load with too many wrong answers."""
-    return [
-        f"round {number}, {name}: {load.wrong} of {load.answers} answers were not a 200 with success"
-        for number, turn in enumerate(rounds, 1)
-        for name, load in turn.loads.items()
-        if not load.is_valid
-    ]
-
-
-def print_result(result: Result) -> None:
-    """The tables, for people."""
-    console = Console(highlight=False)
-    machine = result.machine
-    console.print(
-        f"\n{machine.cpu_count} CPUs; one fsync of the disk: p50 {machine.fsync_p50_ms:.2f} ms, "
-        f"p99 {machine.fsync_p99_ms:.2f} ms"
+def head(machine: Machine) -> str:
+    """Where and with what it was measured."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    today = dt.datetime.now(dt.UTC).date()
+    return (
+        f"Measured on {today}: {machine.cpu_count} cores ({machine.cpu}), {machine.memory_gib} GiB; "
+        f"one fsync of the disk takes {machine.fsync_p50_ms:.2f} ms (p99 {machine.fsync_p99_ms:.2f} ms). "
+        f"{versions}. Load, servers and contestants share the cores. Medians, and the range of the repeats."
     )
-    console.print(", ".join(f"{name} {version}" for name, version in machine.versions.items()))
-    if result.tried:
-        console.print(_tuning_table(result))
-    console.print(f"peer: {result.setting}")
-    table = Table("figure", *(f"round {n}" for n in range(1, len(result.figures[0].values) + 1)))
-    for column in ("median", "target", ""):
-        table.add_column(column)
-    for figure in result.figures:
-        verdict = {None: "", True: "[green]met[/green]", False: "[red]MISS[/red]"}[figure.is_met]
-        values = [_shown(value, figure.unit) for value in [*figure.values, figure.median]]
-        table.add_row(figure.name, *values, figure.target, verdict)
-    console.print(table)
-    for sentence in result.invalid:
-        console.print(f"[red]INVALID[/red] {sentence}", soft_wrap=True)
 
 
-def _tuning_table(result: Result) -> Table:
-    table = Table("peer's setting", "throughput", "p50", title="The peer's tuning")
-    for row in result.tried:
-        rate = _shown(row.load.rate_per_s, "/s") if row.load.is_valid else "invalid"
-        chosen = " ← taken" if str(row.setting) == result.setting else ""
-        table.add_row(f"{row.setting}{chosen}", rate, _shown(row.load.p50_ms, "ms"))
-    return table
+def targets_table(told: Iterable[Verdict]) -> str:
+    """A row a target."""
+    lines = ["| figure | median | range | target | |", "|---|---|---|---|---|"]
+    for verdict in told:
+        aim = f" (aim {verdict.aim:g})" if verdict.aim is not None else ""
+        target = f"{verdict.comparison} {verdict.target:,g} {verdict.unit}{aim}"
+        shown = " | ".join(_spread(verdict.values, 0 if verdict.unit == "bytes" else 2))
+        lines.append(f"| {verdict.name} | {shown} | {target} | {_VERDICTS[verdict.is_met]} |")
+    return "\n".join(lines)
 
 
-def _per(one: Any, other: Any) -> float:
-    return float(one.rate_per_s / other.rate_per_s) if other.rate_per_s else float("inf")
+def cells_table(records: Sequence[Record]) -> str:
+    """A row for each load of each contestant, its repeats together; below it what was invalid, and why."""
+    head_lines = [
+        "| contestant | load | commands/s | range | p50 ms | p90 ms | p99 ms | p99.9 ms | out of order |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines: list[str] = []
+    rows: dict[tuple[str, str], list[Record]] = {}
+    ordered = sorted(records, key=lambda record: record.cell.repeat)
+    for record in sorted(ordered, key=lambda record: list(TITLES).index(record.cell.contestant)):
+        rows.setdefault((record.cell.contestant, record.cell.load), []).append(record)
+    below = []
+    for (contestant, load), repeats in rows.items():
+        valid = [record for record in repeats if record.is_valid]
+        if not valid or _values(valid, "rate_per_s"):
+            lines.append(f"| {TITLES[contestant]} | {load} | {' | '.join(_measured(valid))} |")
+        below += [f"- {TITLES[contestant]}, {load}: {told}" for told in _further(valid)]
+        below += [f"- **invalid** {record.cell}: {record.invalid}" for record in repeats if record.invalid]
+    table = "\n".join([*head_lines, *lines]) if lines else ""
+    return "\n\n".join(part for part in (table, "\n".join(below)) if part)
 
 
-def _shown(value: float, unit: str) -> str:
-    return f"{value:,.0f}{unit}" if unit == "/s" else f"{value:,.2f} {unit}"
+def _measured(valid: Sequence[Record]) -> list[str]:
+    """The seven columns of a row that hold figures."""
+    columns = list(_spread(_values(valid, "rate_per_s"), 0))
+    if not valid:
+        columns[0] = "**invalid**"
+    for name in _LATENCIES:
+        found = _values(valid, name)
+        columns.append(f"{median(found):,.1f}" if found else "")
+    inversions = _values(valid, "inversions")
+    columns.append(f"{sum(inversions):,.0f}" if inversions else "")
+    return columns
+
+
+def _further(valid: Sequence[Record]) -> list[str]:
+    """What has no column, in words."""
+    names = {name: None for record in valid for name in record.values if name not in _IN_COLUMNS}
+    return [f"{name.replace('_', ' ')} {_spread(_values(valid, name), 2)[0]}" for name in names]
+
+
+def _values(records: Sequence[Record], name: str) -> list[float]:
+    return [record.values[name] for record in records if name in record.values]
+
+
+def _spread(values: Sequence[float], digits: int) -> tuple[str, str]:
+    """Median and range."""
+    if not values:
+        return "", ""
+    low, high = min(values), max(values)
+    return f"{median(values):,.{digits}f}", f"{low:,.{digits}f} … {high:,.{digits}f}"
