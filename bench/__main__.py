@@ -13,15 +13,13 @@ from typing import Any
 import bench
 from keyledger.cli.embedded import EmbeddedError, running_servers
 
+from .contestants import PEERS, check_work, running_peer
 from .load import BenchError, check_wrk
 from .machine import look_at
 from .ours import create_users, running_ours
-from .peer import Setting, make_tables, running_peer
-from .peer_environment import peer_python
 from .report import Result, figures_of, invalid_loads, print_result
-from .rounds import Shape, is_work_done, measure
+from .rounds import Shape, measure
 from .scratch import scratch_folder
-from .tuning import tune
 
 
 def main() -> int:
@@ -46,30 +44,15 @@ def main() -> int:
 
 def _measured(options: argparse.Namespace) -> Result:
     check_wrk()
-    _say("the peer's environment, made when it is missing")
-    peer_python()
     shape = Shape(options.seconds, options.connections, options.users)
     with contextlib.ExitStack() as stack:
         peer_folder = stack.enter_context(scratch_folder("peer"))
         our_folder = stack.enter_context(scratch_folder("ours"))
         servers = stack.enter_context(running_servers(peer_folder))
         machine = look_at(peer_folder, servers.database_url)
-        make_tables(servers.database_url, shape.users)
-        if options.peer is None:
-            setting, tried = tune(
-                servers,
-                peer_folder,
-                seconds=options.tuning_seconds,
-                connections=shape.connections,
-                users=shape.users,
-                say=_say,
-            )
-        else:
-            setting, tried = options.peer, []
-        _say(f"peer: {setting}")
         ours = stack.enter_context(running_ours(our_folder))
         create_users(ours, shape.users)
-        peer = stack.enter_context(running_peer(servers, peer_folder, setting))
+        peer = stack.enter_context(running_peer(PEERS[0], servers, peer_folder, shape.users))
         rounds = measure(ours, peer, shape, rounds=options.rounds, say=_say)
         invalid = invalid_loads(rounds)
         for target in (ours, peer):
@@ -77,11 +60,11 @@ def _measured(options: argparse.Namespace) -> Result:
                 load.answers - load.wrong
                 for turn in rounds
                 for name, load in turn.loads.items()
-                if name.startswith(target.name)
+                if name.startswith("ours" if target is ours else "peer")
             )
-            if not is_work_done(target, answers):
+            if not check_work(target, answers).is_right:
                 invalid.append(f"{target.name}: its tables do not hold what it has answered")
-    return Result(machine, tried, str(setting), figures_of(rounds), invalid)
+    return Result(machine, figures_of(rounds), invalid)
 
 
 def _options() -> argparse.Namespace:
@@ -90,13 +73,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_at_least_1, default=3, help="of both sides in turn")
     parser.add_argument("--users", type=_at_least_1, default=1_000)
     parser.add_argument("--connections", type=_at_least_1, default=64)
-    parser.add_argument("--tuning-seconds", type=_at_least_1, default=5, help="for each of its settings")
-    parser.add_argument(
-        "--peer",
-        type=Setting.parsed,
-        metavar="POOL,CONCURRENCY,WORKERS,HTTP,PUBLISH",
-        help="skip the tuning, for example prefork,4,1,2,loop",
-    )
     parser.add_argument("--json", action="store_true", help="print JSON, for scripts")
     return parser.parse_args()
 

@@ -122,7 +122,9 @@ def _prepared(
 ) -> tuple[PeerStores, PeerProcesses]:
     stores = PeerStores.made(servers, peer.package, PEERS.index(peer) + 1, users)
     setting = setting or setting_of(peer, os.cpu_count() or 1)
-    return stores, PeerProcesses(peer.package, stores, folder, api_key, setting)
+    processes = PeerProcesses(peer.package, stores, folder, api_key, setting)
+    processes.make_tables()
+    return stores, processes
 
 
 def _answers(target: Target) -> bool:

@@ -53,6 +53,12 @@ class PeerProcesses:
             "PEER_CONCURRENCY": str(setting.concurrency),
         }
 
+    def make_tables(self) -> None:
+        """Those of the peer's library, if it has any in PostgreSQL."""
+        if (PEERS_FOLDER / self._package / "tables.py").is_file():
+            with self._ending("tables", [f"peers.{self._package}.tables"]):
+                pass
+
     @contextlib.contextmanager
     def workers(self) -> Iterator[None]:
         """All workers, for as long as the block lasts. They may not be ready at once."""
@@ -70,14 +76,8 @@ class PeerProcesses:
     @contextlib.contextmanager
     def enqueuing(self, users: int, commands: int) -> Iterator[None]:
         """Put commands into the queue, in a process of its own, which has ended well after the block."""
-        process = self._start("enqueue", ["-m", "peers.shared.enqueue", str(users), str(commands)])
-        try:
+        with self._ending("enqueue", ["peers.shared.enqueue", str(users), str(commands)]):
             yield
-            self.wait_until(lambda: process.exit_code is not None, "done with enqueuing")
-        finally:
-            process.stop(STOP_TIMEOUT_S)
-        if process.exit_code != 0:
-            raise BenchError(f"{process.name} failed: {process.last_words()}")
 
     def wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
         """Until it is; BenchError when one of the processes has ended or it takes too long."""
@@ -107,10 +107,22 @@ class PeerProcesses:
             self._started.remove(process)
             process.stop(STOP_TIMEOUT_S)
 
+    @contextlib.contextmanager
+    def _ending(self, name: str, module: list[str]) -> Iterator[None]:
+        """A process that ends by itself; the block's end waits for that."""
+        process = self._start(name, ["-m", *module])
+        try:
+            yield
+            self.wait_until(lambda: process.exit_code is not None, f"done with {name}")
+        finally:
+            process.stop(STOP_TIMEOUT_S)
+        if process.exit_code != 0:
+            raise BenchError(f"{process.name} failed: {process.last_words()}")
+
     def _start(self, name: str, arguments: list[str]) -> ServerProcess:
         name = f"{self._package}-{name}"
         log = self._folder / f"{name}.log"
-        command = [self._python, *arguments]
+        command: list[str | Path] = [self._python, *arguments]
         return ServerProcess(name, command, log, env=self._env, options={"cwd": PEERS_FOLDER.parent})
 
     def _worker(self, number: int) -> list[str]:

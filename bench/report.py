@@ -13,7 +13,6 @@ from rich.table import Table
 
 from .machine import Machine
 from .rounds import Round
-from .tuning import Tried
 
 RATIO_MIN: Final = 8.0
 P50_MAX_MS: Final = 20.0
@@ -40,16 +39,12 @@ class Result:
     """Everything that was measured."""
 
     machine: Machine
-    tried: list[Tried]
-    setting: str
     figures: list[Figure]
     invalid: list[str]
 
     def as_json(self) -> dict[str, Any]:
         return {
             "machine": asdict(self.machine),
-            "peerSetting": self.setting,
-            "peerTuning": [{"setting": str(row.setting), **asdict(row.load)} for row in self.tried],
             "figures": [asdict(figure) | {"median": figure.median} for figure in self.figures],
             "invalid": self.invalid,
         }
@@ -103,9 +98,6 @@ def print_result(result: Result) -> None:
         f"p99 {machine.fsync_p99_ms:.2f} ms"
     )
     console.print(", ".join(f"{name} {version}" for name, version in machine.versions.items()))
-    if result.tried:
-        console.print(_tuning_table(result))
-    console.print(f"peer: {result.setting}")
     table = Table("figure", *(f"round {n}" for n in range(1, len(result.figures[0].values) + 1)))
     for column in ("median", "target", ""):
         table.add_column(column)
@@ -116,15 +108,6 @@ def print_result(result: Result) -> None:
     console.print(table)
     for sentence in result.invalid:
         console.print(f"[red]INVALID[/red] {sentence}", soft_wrap=True)
-
-
-def _tuning_table(result: Result) -> Table:
-    table = Table("peer's setting", "throughput", "p50", title="The peer's tuning")
-    for row in result.tried:
-        rate = _shown(row.load.rate_per_s, "/s") if row.load.is_valid else "invalid"
-        chosen = " ← taken" if str(row.setting) == result.setting else ""
-        table.add_row(f"{row.setting}{chosen}", rate, _shown(row.load.p50_ms, "ms"))
-    return table
 
 
 def _per(one: Any, other: Any) -> float:

@@ -1,79 +1,70 @@
-"""Finds the peer's best setting on this machine: a few seconds each, the highest valid throughput wins.
+"""`python -m bench.tuning NAME…`: try a peer's settings on this machine, for those who want to check ours.
 
-First the Celery workers, then the HTTP side with the best of them. The candidates are the usual ones, and on
-machines with more cores those that use them.
+A few seconds each over HTTP, on many users and on one; nothing is chosen or kept. A good setting on two
+cores, and the figures behind it, are in `peers/README.md`.
 """
 
-import contextlib
+import argparse
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import sys
 from pathlib import Path
+from typing import Final
 
-from keyledger.cli.embedded import EmbeddedServers
+from keyledger.cli.embedded import EmbeddedServers, running_servers
 
-from .load import BenchError, Load, run_load
-from .peer import Pool, Publish, Setting, running_peer
+from .contestants import PEERS, Peer, running_peer
+from .load import BenchError, check_wrk, run_load
+from .peer_processes import Setting
+from .scratch import scratch_folder
 
-WARM_UP_S = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One row of the tuning table."""
-
-    setting: Setting
-    load: Load
+WARM_UP_S: Final = 2
+CONNECTIONS: Final = 64
+USERS: Final = 1_000
+AT_ONCE_MAX: Final = 48
+"""Commands in work at once in all workers: the server has 64 connections, and some are the queue's own."""
 
 
-def worker_candidates(first: Setting) -> list[Setting]:
-    """Celery pools: prefork 2, 4, 8; threads 8, 16, 32; and the threads split over several workers."""
-    cores = os.cpu_count() or 1
-    kinds: list[tuple[Pool, int, int]] = [("prefork", 2, 1), ("prefork", 4, 1), ("prefork", 8, 1)]
-    kinds += [("threads", 8, 1), ("threads", 16, 1), ("threads", 32, 1)]
-    kinds += [("threads", 8, 2), ("threads", 16, 2)]
-    if cores > 4:
-        kinds += [("prefork", min(2 * cores, 40), 1), ("threads", 8, min(cores // 2, 5))]
+def candidates(cores: int) -> list[Setting]:
+    """One worker to one a core (two at least), with few and with many commands at once."""
+    counts = sorted({1, 2, cores // 2, cores} - {0})
     return [
-        replace(first, pool=pool, concurrency=concurrency, workers=workers)
-        for pool, concurrency, workers in kinds
+        Setting(workers, concurrency)
+        for workers in counts
+        for concurrency in (4, 8, 16, 32)
+        if workers * concurrency <= AT_ONCE_MAX
     ]
 
 
-def http_candidates(best: Setting) -> list[Setting]:
-    """The HTTP side: 1 or 2 processes (more on more cores), publishing in the loop or in a thread pool."""
-    cores = os.cpu_count() or 1
-    counts = [1, 2] if cores <= 4 else [1, 2, cores // 2]
-    ways: tuple[Publish, ...] = ("loop", "pool")
-    return [replace(best, http_processes=count, publish=publish) for count in counts for publish in ways]
+def try_settings(peer: Peer, servers: EmbeddedServers, folder: Path, seconds: int) -> None:
+    """Print a line for each."""
+    for setting in candidates(os.cpu_count() or 1):
+        try:
+            with running_peer(peer, servers, folder, USERS, setting) as target:
+                run_load(target, seconds=WARM_UP_S, connections=CONNECTIONS, users=USERS)
+                uniform, hot = (
+                    run_load(target, seconds=seconds, connections=CONNECTIONS, users=users)
+                    for users in (USERS, 1)
+                )
+        except BenchError as error:
+            print(f"{peer.name} {setting}: {error}")
+            continue
+        shown = [f"{load.rate_per_s:,.0f}/s" if load.is_valid else "invalid" for load in (uniform, hot)]
+        print(f"{peer.name} {setting}: {shown[0]}, one user {shown[1]}", flush=True)
 
 
-def tune(
-    servers: EmbeddedServers,
-    folder: Path,
-    *,
-    seconds: int,
-    connections: int,
-    users: int,
-    say: Callable[[str], None],
-) -> tuple[Setting, list[Tried]]:
-    """The best setting and all that were tried. BenchError when none gave a valid run."""
-    tried: dict[Setting, Tried] = {}
+def main() -> int:
+    """Run it; returns the exit code."""
+    by_name = {peer.name: peer for peer in PEERS if peer.has_http}
+    parser = argparse.ArgumentParser(prog="bench.tuning", description="Try a peer's settings.")
+    parser.add_argument("names", nargs="+", choices=by_name, metavar="NAME", help=", ".join(by_name))
+    parser.add_argument("--seconds", type=int, default=5, help="of each load")
+    options = parser.parse_args()
+    check_wrk()
+    with scratch_folder("tuning") as folder, running_servers(folder) as servers:
+        for name in options.names:
+            try_settings(by_name[name], servers, folder, options.seconds)
+    return 0
 
-    def best_of(settings: list[Setting]) -> Setting:
-        for setting in settings:
-            if setting not in tried:
-                with contextlib.suppress(BenchError), running_peer(servers, folder, setting) as target:
-                    run_load(target, seconds=WARM_UP_S, connections=connections, users=users)
-                    load = run_load(target, seconds=seconds, connections=connections, users=users)
-                    tried[setting] = Tried(setting, load)
-                    say(f"peer, {setting}: {load.rate_per_s:,.0f}/s")
-        valid = [row for row in tried.values() if row.load.is_valid]
-        if not valid:
-            raise BenchError("The peer gave no valid run with any setting; its logs are in its data folder")
-        return max(valid, key=lambda row: row.load.rate_per_s).setting
 
-    first = Setting("threads", 8, 1, 1, "loop")
-    best = best_of(worker_candidates(first))
-    best = best_of(http_candidates(best))
-    return best, list(tried.values())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,9 +2,11 @@
 # DBOS is only in the peers' environment, so mypy knows nothing of it here.
 # mypy: ignore-errors
 
+import os
 from typing import Any, Final
 
 import redis
+
 from dbos import DBOS, DBOSConfig
 
 from ..shared.answers import told
@@ -15,7 +17,6 @@ from ..shared.ledger import add_key
 NAME: Final = "peer"
 QUEUE: Final = "commands"
 WORKFLOW: Final = "add_physical_key"
-POLLING_INTERVAL_S: Final = 0.005
 SYSTEM_CONNECTIONS: Final = 10
 
 client = redis.Redis.from_url(REDIS_URL)
@@ -30,21 +31,16 @@ def add_physical_key(command: list[Any]) -> None:
 
 
 def launch() -> None:
-    """Be a worker from now on; makes DBOS' tables when they are not there."""
+    """Be a worker from now on."""
     DBOS(
         config=DBOSConfig(
             name=NAME,
             system_database_url=DATABASE_URL,
             sys_db_pool_size=SYSTEM_CONNECTIONS,
-            max_executor_threads=CONCURRENCY + 4,
+            max_executor_threads=CONCURRENCY,
             application_version="1",
+            executor_id=str(os.getpid()),
             log_level="WARNING",
         )
     )
     DBOS.launch()
-    DBOS.register_queue(
-        QUEUE,
-        partition_concurrency=1,
-        worker_concurrency=CONCURRENCY,
-        polling_interval_sec=POLLING_INTERVAL_S,
-    )

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import sqlalchemy
+
 from dbos import DBOSClient, EnqueueOptions
 
 from ..shared.command import Command
@@ -28,7 +29,7 @@ class Sender:
 
     async def send(self, command: Command) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._client.enqueue, _options(command), command)
+        await loop.run_in_executor(self._threads, self._client.enqueue, _options(command), list(command))
 
     async def send_all(self, commands: list[Command]) -> None:
         """DBOS has no call for many workflows: a statement each, many in one transaction."""
@@ -37,7 +38,7 @@ class Sender:
         for first in range(0, len(commands), BATCH):
             with engine.begin() as connection:
                 for command in commands[first : first + BATCH]:
-                    self._client.enqueue_in_transaction(connection, _options(command), command)
+                    self._client.enqueue_in_transaction(connection, _options(command), list(command))
         engine.dispose()
 
 

@@ -8,6 +8,7 @@ Its tables are in the peer's database, beside the ledger.
 from typing import Any, Final
 
 import redis.asyncio
+
 from procrastinate import App, PsycopgConnector
 
 from ..shared.answers import told

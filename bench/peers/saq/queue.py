@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 import redis.asyncio
+
 from saq.queue.redis import RedisQueue
 
 from ..shared.answers import told

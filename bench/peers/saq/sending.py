@@ -21,7 +21,7 @@ class Sender:
     async def send(self, command: Command) -> None:
         await queue.enqueue(
             add_physical_key.__name__,
-            command=command,
+            command=list(command),
             timeout=JOB_TIMEOUT_S,
             ttl=FORGOTTEN_WHEN_DONE,
             key=command.id,

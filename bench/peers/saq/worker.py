@@ -3,6 +3,7 @@
 # mypy: ignore-errors
 
 import uvloop
+
 from saq import Worker
 
 from ..shared.configured import CONCURRENCY

@@ -41,7 +41,7 @@ class Answers:
             yield
         finally:
             hearer.cancel()
-            await subscription.aclose()
+            await subscription.aclose()  # type: ignore[no-untyped-call]
             await client.aclose()
 
     def expect(self, command_id: str) -> None:

@@ -12,7 +12,6 @@ from .command import Command, new_id
 from .configured import API_KEY
 from .recording import Answered
 
-
 _count = itertools.count()
 
 
