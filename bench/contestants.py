@@ -21,7 +21,8 @@ from keyledger.cli.embedded.server_process import free_port
 
 from .checking import Checked, check_work
 from .load import BenchError, Target, user_id
-from .peer_processes import PeerProcesses, Setting
+from .peer_processes import PeerProcesses
+from .peer_settings import SIZINGS, Setting
 from .peer_stores import PeerStores
 
 __all__ = ["PEERS", "Checked", "EngineRun", "Peer", "check_work", "run_engine", "running_peer"]
@@ -65,27 +66,13 @@ class EngineRun:
     inversions: int
 
 
-def setting_of(peer: Peer, cores: int) -> Setting:
-    """What is good on two cores (peers/README.md), with more workers on more cores, as far as the server's
-    connections (64) reach."""
-    workers, concurrency = {
-        "celery-lock": (2, 16),
-        "celery-retry": (2, 16),
-        "celery-row-lock": (2, 16),
-        "procrastinate": (2, 8),
-        "dbos": (1, 16),
-        "saq": (2, 16),
-    }[peer.name]
-    more = max(1, min(cores // 2, 48 // (workers * concurrency)))
-    return Setting(workers * more, concurrency)
-
-
 @contextlib.contextmanager
 def running_peer(
     peer: Peer, servers: EmbeddedServers, folder: Path, users: int, setting: Setting | None = None
 ) -> Iterator[Target]:
     """The peer, answering over HTTP for as long as the block lasts, with tables that are empty but for its
-    users. They are still there afterwards, until the peer is started again."""
+    users. They are still there afterwards, until the peer is started again. `setting` None: the one for a
+    machine of this size."""
     api_key, port = secrets.token_urlsafe(32), free_port()
     stores, processes = _prepared(peer, servers, folder, users, api_key, setting)
     target = Target(peer.name, f"http://127.0.0.1:{port}", api_key, BODY, stores.database_url)
@@ -121,7 +108,7 @@ def _prepared(
     peer: Peer, servers: EmbeddedServers, folder: Path, users: int, api_key: str, setting: Setting | None
 ) -> tuple[PeerStores, PeerProcesses]:
     stores = PeerStores.made(servers, peer.package, PEERS.index(peer) + 1, users)
-    setting = setting or setting_of(peer, os.cpu_count() or 1)
+    setting = setting or SIZINGS[peer.name].setting(os.cpu_count() or 1)
     processes = PeerProcesses(peer.package, stores, folder, api_key, setting)
     processes.make_tables()
     return stores, processes

@@ -1,14 +1,12 @@
 """Starts and stops a peer's processes: its workers, and its HTTP side if there is one.
 
-How many workers there are, and what each has in work at once, is a `Setting`, fixed for a machine's size;
-`python -m bench.tuning` tries others.
+All run in the peer's own environment, are told everything by `PEER_*`, and write a log each.
 """
 
 import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,21 +14,11 @@ from keyledger.cli.embedded.server_process import ServerProcess
 
 from .load import BenchError
 from .peer_environment import PEERS_FOLDER, peer_python
+from .peer_settings import Setting
 from .peer_stores import PeerStores
 
 READY_TIMEOUT_S: Final = 60
 STOP_TIMEOUT_S: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How a peer's workers are set."""
-
-    workers: int
-    concurrency: int
-
-    def __str__(self) -> str:
-        return f"{self.workers} × {self.concurrency}"
 
 
 class PeerProcesses:

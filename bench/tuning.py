@@ -14,30 +14,17 @@ from keyledger.cli.embedded import EmbeddedServers, running_servers
 
 from .contestants import PEERS, Peer, running_peer
 from .load import BenchError, check_wrk, run_load
-from .peer_processes import Setting
+from .peer_settings import SIZINGS
 from .scratch import scratch_folder
 
 WARM_UP_S: Final = 2
 CONNECTIONS: Final = 64
 USERS: Final = 1_000
-AT_ONCE_MAX: Final = 48
-"""Commands in work at once in all workers: the server has 64 connections, and some are the queue's own."""
-
-
-def candidates(cores: int) -> list[Setting]:
-    """One worker to one a core (two at least), with few and with many commands at once."""
-    counts = sorted({1, 2, cores // 2, cores} - {0})
-    return [
-        Setting(workers, concurrency)
-        for workers in counts
-        for concurrency in (4, 8, 16, 32)
-        if workers * concurrency <= AT_ONCE_MAX
-    ]
 
 
 def try_settings(peer: Peer, servers: EmbeddedServers, folder: Path, seconds: int) -> None:
     """Print a line for each."""
-    for setting in candidates(os.cpu_count() or 1):
+    for setting in SIZINGS[peer.name].candidates(os.cpu_count() or 1):
         try:
             with running_peer(peer, servers, folder, USERS, setting) as target:
                 run_load(target, seconds=WARM_UP_S, connections=CONNECTIONS, users=USERS)

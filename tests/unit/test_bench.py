@@ -4,14 +4,13 @@ import uuid
 
 import pytest
 
-from bench.contestants import PEERS, Peer, setting_of
+from bench.contestants import PEERS, Peer
 from bench.load import BenchError
 from bench.peer_environment import PEERS_FOLDER
-from bench.peer_processes import Setting
+from bench.peer_settings import CONNECTIONS_MAX, SIZINGS, Setting, Sizing
 from bench.peer_stores import with_path
 from bench.peers.shared.command import new_id
 from bench.pgbench import transactions_per_s
-from bench.tuning import AT_ONCE_MAX, candidates
 
 
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
@@ -30,23 +29,32 @@ def test_the_celery_lock_is_the_first_peer() -> None:
 @pytest.mark.parametrize("cores", [1, 2, 4, 16, 64])
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 def test_a_setting_leaves_the_server_some_connections(peer: Peer, cores: int) -> None:
-    """PostgreSQL has 64; a command in work has one."""
-    setting = setting_of(peer, cores)
-    assert 1 <= setting.workers * setting.concurrency <= AT_ONCE_MAX
+    """A command in work has one, and a queue in PostgreSQL has its own."""
+    sizing = SIZINGS[peer.name]
+    setting = sizing.setting(cores)
+    assert setting.concurrency >= 1
+    assert setting.workers * (setting.concurrency + sizing.own_connections) <= CONNECTIONS_MAX
 
 
 def test_more_cores_mean_more_workers() -> None:
-    """As far as the connections reach."""
-    procrastinate = next(peer for peer in PEERS if peer.name == "procrastinate")
-    assert setting_of(procrastinate, 2).workers < setting_of(procrastinate, 8).workers
+    """With fewer commands at once in each, where connections would not reach."""
+    sizing = Sizing(2, 16)
+    assert [Setting(2, 16), Setting(2, 16), Setting(4, 13), Setting(6, 9), Setting(6, 9)] == [
+        sizing.setting(cores) for cores in (1, 2, 4, 8, 64)
+    ]
 
 
-@pytest.mark.parametrize("cores", [1, 2, 16])
-def test_candidates_have_one_worker_and_one_a_core(cores: int) -> None:
-    """And none has more in work than there are connections."""
-    tried = candidates(cores)
-    assert Setting(1, 16) in tried
-    assert all(setting.workers * setting.concurrency <= AT_ONCE_MAX for setting in tried)
+def test_candidates_reach_as_far_as_the_connections() -> None:
+    """One worker and one a core, with what is left for each."""
+    assert [
+        Setting(1, 4),
+        Setting(1, 8),
+        Setting(1, 16),
+        Setting(1, 32),
+        Setting(2, 4),
+        Setting(2, 8),
+        Setting(2, 16),
+    ] == list(Sizing(1, 16, own_connections=11).candidates(2))
 
 
 def test_another_database_of_the_same_server() -> None:
