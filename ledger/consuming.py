@@ -178,15 +178,13 @@ def find_consumer(connection: psycopg.Connection, name: str) -> tuple[Checkpoint
 @contextmanager
 def locked_consumer(connection: psycopg.Connection, name: str) -> Iterator[Checkpoint | None]:
     """A transaction in which nobody else passes events on to this consumer; None when somebody does."""
-    with translated(connection):
+    with translated(connection), connection.transaction():
         with connection.pipeline():
-            connection.execute("BEGIN")
             locked = connection.execute(_TRY_LOCK, [name])
             found = connection.execute(_FIND, [name])
         row = locked.fetchone()
         assert row is not None
         yield Checkpoint(*_known(found.fetchone(), name)) if row[0] else None
-        connection.execute("COMMIT")
 
 
 def move_consumer(connection: psycopg.Connection, name: str, position: int) -> None:
