@@ -1,6 +1,8 @@
 """Puts the `keyledger` command together, and turns what goes wrong into one sentence."""
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -31,12 +33,31 @@ from . import (
 from .configured import CommandError
 from .sentences import sentence_of
 
+
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"keyledger {version('keyledger')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Numbered physical keys per user: run the service, administer it, check it.",
 )
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is."),
+    ] = False,
+) -> None:
+    """What can be asked of the command itself."""
+
+
 app.command()(up.up)
 app.command()(processes.producer)
 app.command()(processes.worker)

@@ -97,6 +97,8 @@ class RedisServer:
                 "appendonly yes",
                 "appendfsync always",
                 "no-appendfsync-on-rewrite no",
+                # From 64 MB on, its default, the file was rewritten every few seconds of full load.
+                "auto-aof-rewrite-min-size 256mb",
                 'save ""',
                 "maxmemory-policy noeviction",
                 "daemonize no",

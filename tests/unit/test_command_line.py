@@ -1,10 +1,12 @@
 """The whole command line, looked at without running it."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from keyledger.cli.main import app
 
@@ -48,3 +50,9 @@ def test_completion_can_be_installed() -> None:
     """For bash, zsh and fish, by Typer."""
     options = {option for parameter in get_command(app).params for option in parameter.opts}
     assert "--install-completion" in options
+
+
+def test_it_says_its_version() -> None:
+    """As every program does, and as the package is installed."""
+    told = CliRunner().invoke(app, ["--version"])
+    assert (0, f"keyledger {version('keyledger')}\n") == (told.exit_code, told.output)
