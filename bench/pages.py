@@ -14,8 +14,8 @@ from .machine import Machine
 from .report import head, report, targets_table
 from .verdicts import verdicts
 
-BEGIN: Final = "<!-- figures -->"
-END: Final = "<!-- /figures -->"
+FIGURES: Final = "figures"
+"""The name of the markers `<!-- figures -->` and `<!-- /figures -->`."""
 _ROOT: Final = Path(__file__).parents[1]
 _PICTURE: Final = Path("docs") / "images" / "performance.svg"
 _ALT: Final = "Throughput and latency over requests in flight"
@@ -26,24 +26,29 @@ IN_SHORT: Final = 7
 def write_pages(machine: Machine, records: Sequence[Record]) -> None:
     """BenchError when a page has no markers."""
     (_ROOT / _PICTURE).write_text(draw(records))
-    _write(
-        _ROOT / "docs" / "performance.md", f"![{_ALT}](images/{_PICTURE.name})\n\n{report(machine, records)}"
-    )
+    page = f"![{_ALT}](images/{_PICTURE.name})\n\n{report(machine, records)}"
+    write_between(Path("docs") / "performance.md", FIGURES, page)
     table = targets_table(verdicts(records)[:IN_SHORT])
-    _write(_ROOT / "README.md", f"{head(machine)}\n\n{table}\n\n![{_ALT}]({_PICTURE.as_posix()})\n")
+    write_between(
+        Path("README.md"), FIGURES, f"{head(machine)}\n\n{table}\n\n![{_ALT}]({_PICTURE.as_posix()})\n"
+    )
 
 
-def between_markers(page: str, figures: str) -> str:
-    """The page with these figures in place of those it has. ValueError when it has no markers."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError("no markers")
-    return f"{before}{BEGIN}\n{figures.strip()}\n{END}{after}"
-
-
-def _write(path: Path, figures: str) -> None:
+def write_between(path: Path, name: str, figures: str) -> None:
+    """Into a file of the repository. BenchError when it has no markers of that name."""
     try:
-        path.write_text(between_markers(path.read_text(), figures))
+        (_ROOT / path).write_text(between_markers((_ROOT / path).read_text(), name, figures))
     except ValueError:
-        raise BenchError(f"{path} has no line {BEGIN} with a line {END} after it") from None
+        raise BenchError(
+            f"{path} has no line <!-- {name} --> with a line <!-- /{name} --> after it"
+        ) from None
+
+
+def between_markers(page: str, name: str, figures: str) -> str:
+    """The page with these figures in place of those it has. ValueError when it has no markers."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, has_begin, rest = page.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not has_begin or not has_end:
+        raise ValueError("no markers")
+    return f"{before}{begin}\n{figures.strip()}\n{end}{after}"

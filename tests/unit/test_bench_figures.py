@@ -8,7 +8,7 @@ import pytest
 from bench.cells import OURS, Cell, Record, Turn
 from bench.machine import Machine
 from bench.matrix import chosen
-from bench.pages import BEGIN, END, between_markers
+from bench.pages import between_markers
 from bench.ratios import highest, lower_bound, ratio, series
 from bench.report import cells_table, head, targets_table
 from bench.results import Results
@@ -120,6 +120,7 @@ def test_names_choose_groups_and_contestants() -> None:
 
 def test_figures_replace_those_between_the_markers() -> None:
     """And nothing else; a page without markers is no place for them."""
-    assert f"a\n{BEGIN}\nnew\n{END}\nb" == between_markers(f"a\n{BEGIN}\nold\n{END}\nb", "new\n")
+    page = "a\n<!-- x -->\nold\n<!-- /x -->\nb <!-- y -->"
+    assert "a\n<!-- x -->\nnew\n<!-- /x -->\nb <!-- y -->" == between_markers(page, "x", "new\n")
     with pytest.raises(ValueError, match="no markers"):
-        between_markers("a", "new")
+        between_markers("a", "x", "new")
