@@ -146,7 +146,7 @@ def test_a_method_that_is_not_offered(client: Client, method: str, path: str, al
         "/users/ada",
         "/users/ada/LendPhysicalKey",
         "/users/ada/AddPhysicalKey/",
-        "/commands",
+        "/commands/",
         "/x",
     ],
 )
