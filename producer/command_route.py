@@ -97,9 +97,11 @@ class CommandRoute:
             raise InvalidRequest([Detail(SERVER_ONLY_MEMBER, "is set by the server and must not be sent")])
         fields = await self._drafting.fields(actor, user_id, name, parse_json(body))
         callback = await self._callbacks.find(actor, headers.get(b"callback-url"))
+        rate = await self._drafting.rate(actor)
+        # Without a key nothing is waited for from here to the queue: the order of times is that of the lane.
         envelope = make_envelope(actor, user_id, name, fields, key, callback, span.context)
         submitted = await self._submitting.submit(
-            envelope, is_keyed=key is not None, rate=await self._drafting.rate(actor), preferences=preferences
+            envelope, is_keyed=key is not None, rate=rate, preferences=preferences
         )
         log.debug(
             "command",
