@@ -60,7 +60,7 @@ def cancel(id_: IdArgument, data: DataOption = DEFAULT_DATA) -> None:
     id_ = command_id(id_)
     with connected(read_settings(data)) as servers:
         marker = find_marker(servers.shards, id_)
-        if marker is None or marker.is_finished or find_story(servers.ledger, id_) is not None:
+        if marker is None or find_story(servers.ledger, id_) is not None:
             raise CommandError(f"Command {id_} does not wait: see keyledger command show {id_}")
         servers.note("command.cancel", id_)
         is_new = servers.shard_of(marker.lane).cancel(id_)

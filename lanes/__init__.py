@@ -38,8 +38,10 @@ Keys of shard N, all with the hash tag ``{N}``; every one is gone when nothing w
     kl:{N}:info:<lane>  hash    removed: commands finished since it was last idle; reason of a delay;
                                 marks: cancel marks among its commands; suspect, attempts, last: see
                                 finish.lua and sweep.lua. Most lanes have none
-    kl:{N}:cmd:<id>     hash    marker of a command: lane, caller, print, label, at, nth, reply, mark, done;
-                                without TTL while it is in a lane, 60 s after
+    kl:{N}:cmd:<id>     hash    marker of a command that waits: lane, caller, print, label, at, nth, reply,
+                                mark
+    kl:{N}:finished:<n> set     ids that finish removed in the n-th half minute; they are known for another
+                                half minute at least; TTL 60 s
     kl:{N}:awake        zset    drains awake, and slots reserved for them (``r:…``) → end (ms)
     kl:{N}:rate:<name>  string  when the bucket is empty again (µs, GCRA); TTL
     kl:{N}:counters *   hash    accepts (ever), waiting (commands), bytes (of them), sweeps (ever)

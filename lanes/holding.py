@@ -13,7 +13,6 @@ import redis
 from .scripts import source
 from .shards import prefix
 
-MARKER_TTL_MS: Final = 60_000
 DELAY_MAX_MS: Final = 60_000
 """The longest a lane is ever delayed; a due time further ahead is a clock that went back."""
 
@@ -132,7 +131,7 @@ class Shard:
 
     def finish(self, token: str, lanes: Sequence[Finished]) -> list[str]:
         """Remove what was committed, give lanes back, publish answers; returns the lanes we had lost."""
-        arguments: list[str | int | bytes] = [token, MARKER_TTL_MS]
+        arguments: list[str | int | bytes] = [token]
         for lane in lanes:
             arguments += [
                 lane.lane,

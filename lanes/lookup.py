@@ -1,4 +1,4 @@
-"""What Redis knows of one command, and the mark that cancels it. For the producer's status route.
+"""What Redis knows of one command that waits, and the mark that cancels it. For the producer's status route.
 
 Nothing here removes or moves anything; a final record in the ledger always wins over what is read here.
 """
@@ -16,14 +16,13 @@ LaneState = Literal["ready", "held", "delayed", "parked"]
 
 @dataclass(frozen=True, slots=True)
 class WaitingCommand:
-    """A command that Redis still knows. Times are milliseconds on the Redis clock; 0 where there is none."""
+    """A command in its lane. Times are milliseconds on the Redis clock; 0 where there is none."""
 
     now_ms: int
     lane: str
     caller: str
     label: str
     accepted_ms: int
-    is_finished: bool
     is_marked: bool
     ahead: int
     """Commands of the same lane that come first."""
@@ -51,7 +50,7 @@ class Lookup:
         reply = await self._inspect(keys=self._keys, args=[command_id, reply_channel])
         if reply is None:
             return None
-        now_ms, lane, caller, label, at, done, mark, ahead, depth, state, claimed, holder, *rest = reply
+        now_ms, lane, caller, label, at, mark, ahead, depth, state, claimed, holder, *rest = reply
         deadline, due, reason, attempts = rest
         return WaitingCommand(
             now_ms,
@@ -59,7 +58,6 @@ class Lookup:
             caller.decode(),
             label.decode(),
             at,
-            done == 1,
             mark != b"",
             ahead,
             depth,

@@ -83,13 +83,12 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a shard knows of a command: while it waits, and a minute after it is done."""
+    """What a shard knows of a command that waits."""
 
     lane: str
     command: str
     caller: str
     accepted_ms: int
-    is_finished: bool
     is_marked: bool
 
 
@@ -130,13 +129,13 @@ class Oversight:
 
     def marker(self, command_id: str) -> Marker | None:
         """What is known here of a command."""
-        members = ["lane", "label", "caller", "at", "done", "mark"]
+        members = ["lane", "label", "caller", "at", "mark"]
         found = cast(list[bytes | None], self._client.hmget(f"{self._prefix}:cmd:{command_id}", members))
-        lane, label, caller, at, done, mark = found
+        lane, label, caller, at, mark = found
         if lane is None:
             return None
         command, asked_by = (label or b"").decode(), (caller or b"").decode()
-        return Marker(lane.decode(), command, asked_by, int(at or 0), done is not None, mark is not None)
+        return Marker(lane.decode(), command, asked_by, int(at or 0), mark is not None)
 
     def park(self, lane: str, reason: str) -> LaneState:
         """Keep a lane from being worked on; returns the state it was in. A held one is parked when it is

@@ -105,8 +105,6 @@ def waiting_status(command_id: str, waiting: WaitingCommand) -> dict[str, Any]:
 
 
 def _reason(waiting: WaitingCommand) -> str:
-    if waiting.is_finished:
-        return "it is done and about to be recorded here"
     if waiting.is_marked:
         return "it was cancelled, which is recorded when its turn comes"
     if waiting.lane_state in ("delayed", "parked"):

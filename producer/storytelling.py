@@ -21,8 +21,6 @@ def tell_waiting(shard: Oversight, command_id: str, marker: Marker) -> list[Line
         ("command", f"{marker.command} {command_id} for user {marker.lane} by {marker.caller}"),
         ("accepted", accepted),
     ]
-    if marker.is_finished:
-        return [*lines, ("done", "and about to be recorded")]
     if marker.is_marked:
         lines.append(("cancelled", "which is recorded when its turn comes"))
     ids = [command.id for command in commands]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from keyledger.contract.envelope import Envelope
-from keyledger.contract.errors import Problem, Unavailable
-from keyledger.contract.outcomes import Answer
+from keyledger.contract.errors import KeyReused, Problem, Unavailable
+from keyledger.contract.outcomes import Answer, encode_body
 from keyledger.lanes.intake import Intake, Rate, Submission, Verdict
 from keyledger.lanes.replies import Replies
 from keyledger.lanes.shards import shard_of
@@ -136,11 +136,7 @@ class SubmittingMany:
             recorded = await self._recorded.find_all(list(prints))
         except Unavailable:
             return {}
-        return {
-            id_: replayed_answer(known, known.fingerprint)
-            for id_, known in recorded.items()
-            if known.fingerprint == prints[id_]
-        }
+        return {id_: _recorded_answer(known, prints[id_]) for id_, known in recorded.items()}
 
     async def _accept(self, submissions: list[Submission], ends_at_s: float) -> list[_Accepted | Problem]:
         """Each on its shard; those of a shard in their order."""
@@ -207,6 +203,14 @@ def _accepted(verdict: Verdict, *, is_first: bool) -> _Accepted | Problem:
     except Problem as problem:
         return problem
     return _Accepted(state == "finished", is_first and state != "accepted")
+
+
+def _recorded_answer(recorded: RecordedCommand, fingerprint: bytes) -> Answer:
+    """As the worker answers it: its outcome, or that its content was another."""
+    try:
+        return replayed_answer(recorded, fingerprint)
+    except KeyReused as problem:
+        return Answer(recorded.id, problem.code, encode_body(problem.body()))
 
 
 def _replayed(recorded: RecordedCommand, envelope: Envelope) -> Outcome:

@@ -124,6 +124,11 @@ class LaneSides:
         for lane in self.client.zrange(delayed, 0, -1):
             self.client.zadd(delayed, {lane: 1})
 
+    def forget_finished(self) -> None:
+        """As if a minute had passed."""
+        for key in self.client.scan_iter(self.key("finished:*")):
+            self.client.delete(key)
+
     def drain_everything(self) -> list[tuple[str, str]]:
         """Claim and finish until nothing is left; returns (lane, id) in order."""
         done = []

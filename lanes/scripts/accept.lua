@@ -3,8 +3,8 @@
 --       then per command: id, lane, caller, fingerprint, label, entry, reply channel or '',
 --       rate bucket or '', emission interval (µs), burst (µs).
 -- Result: {now_ms, 1 if a drain is to be woken, state per command...} with the states
---       accepted | known (it waits already) | finished | other (known with another fingerprint) |
---       lane-full | full | late | limited:<µs to wait>.
+--       accepted | known (it waits already) | finished (whatever its fingerprint: the record has that) |
+--       other (it waits with another fingerprint) | lane-full | full | late | limited:<µs to wait>.
 -- Safe to repeat: a known id adds its reply channel and nothing else.
 local WIDTH = 10
 local time_us = now_us()
@@ -18,6 +18,10 @@ local has_parked = redis.call('EXISTS', PARKED) == 1
 local buckets = {}
 local added, added_bytes = 0, 0
 local became_ready = {}
+local ids = {}
+for i = 7, #ARGV, WIDTH do ids[#ids + 1] = ARGV[i] end
+local finished_now = redis.call('SMISMEMBER', finished_key(now, 0), unpack(ids))
+local finished_before = redis.call('SMISMEMBER', finished_key(now, 1), unpack(ids))
 
 -- GCRA (ITU-T I.371): one timestamp a bucket. Returns 0, or the µs until there is room.
 local function take(name, interval, burst)
@@ -41,16 +45,17 @@ local function add_reply(marker, reply)
   end
 end
 
-local function accept(i)
+local function accept(n)
+  local i = 7 + (n - 1) * WIDTH
   local id, lane, entry, reply, bucket = ARGV[i], ARGV[i + 1], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
   local marker = marker_key(id)
-  local known = redis.call('HMGET', marker, 'print', 'done')
-  if known[1] then
-    if known[1] ~= ARGV[i + 3] then return 'other' end
-    if known[2] then return 'finished' end
+  local known = redis.call('HGET', marker, 'print')
+  if known then
+    if known ~= ARGV[i + 3] then return 'other' end
     add_reply(marker, reply)
     return 'known'
   end
+  if finished_now[n] + finished_before[n] > 0 then return 'finished' end
   if is_late then return 'late' end
   if waiting + added >= waiting_max then return 'full' end
   local depth = redis.call('RPUSH', lane_key(lane), entry) - 1
@@ -76,9 +81,7 @@ local function accept(i)
   return 'accepted'
 end
 
-for i = 7, #ARGV, WIDTH do
-  results[#results + 1] = accept(i)
-end
+for n = 1, #ids do results[#results + 1] = accept(n) end
 if added > 0 then
   if #became_ready > 0 then redis.call('RPUSH', READY, unpack(became_ready)) end
   redis.call('HINCRBY', COUNTERS, 'accepts', added)

@@ -4,11 +4,27 @@ local READY, HELD, DELAYED = prefix .. ':ready', prefix .. ':held', prefix .. ':
 local HOLDERS, PARKED = prefix .. ':holders', prefix .. ':parked'
 local AWAKE, COUNTERS, BELL = prefix .. ':awake', prefix .. ':counters', prefix .. ':bell'
 local ID_LENGTH = 36
+local FINISHED_MS = 30000
+local STACK = 4000
 
 local function lane_key(lane) return prefix .. ':lane:' .. lane end
 local function info_key(lane) return prefix .. ':info:' .. lane end
 local function claim_key(token) return prefix .. ':claim:' .. token end
 local function marker_key(id) return prefix .. ':cmd:' .. id end
+
+-- The ids finished in the half minute that `now` falls into, or in one before it.
+local function finished_key(now, before)
+  return prefix .. ':finished:' .. math.floor(now / FINISHED_MS) - before
+end
+
+-- Call with all of a long list, as much at a time as the stack holds.
+local function call_with(members, ...)
+  for i = 1, #members, STACK do
+    local command = {...}
+    for k = i, math.min(i + STACK - 1, #members) do command[#command + 1] = members[k] end
+    redis.call(unpack(command))
+  end
+end
 
 local function is_parked(lane)
   return redis.call('HEXISTS', PARKED, lane) == 1

@@ -78,7 +78,7 @@ class Actions:
     async def _cancel(self, operator: str, form: Form) -> str:
         id_ = parse_id(_needed(form, "id"))
         marker = await self._servers.lanes(find_marker, self._servers.shards, id_)
-        if marker is None or marker.is_finished:
+        if marker is None:
             raise Conflict(f"Command {id_} does not wait")
         await self._note(operator, "command.cancel", id_)
         await self._servers.lanes(self._servers.shard_of(marker.lane).cancel, id_)

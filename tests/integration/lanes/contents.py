@@ -25,6 +25,7 @@ for _, key in ipairs(redis.call('KEYS', KEYS[1] .. ':*')) do
   if kind == 'list' then value = redis.call('LRANGE', key, 0, -1)
   elseif kind == 'hash' then value = redis.call('HGETALL', key)
   elseif kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  elseif kind == 'set' then value = redis.call('SMEMBERS', key)
   else value = {redis.call('GET', key)} end
   found[#found + 1] = {string.sub(key, #KEYS[1] + 2), kind, redis.call('PTTL', key), value}
 end
@@ -33,7 +34,8 @@ return found
 WRITE: Final = """
 local time = redis.call('TIME')
 local live = tonumber(time[1]) * 1000 + tonumber(ARGV[1])
-local adds = {list = 'RPUSH', hash = 'HSET', zset = 'ZADD', string = 'SET'}
+local half_minute = math.floor(tonumber(time[1]) / 30)
+local adds = {list = 'RPUSH', hash = 'HSET', zset = 'ZADD', string = 'SET', set = 'SADD'}
 redis.call('FLUSHDB')
 local i = 2
 while i <= #ARGV do
@@ -42,6 +44,7 @@ while i <= #ARGV do
   if kind == 'zset' then
     for k = 1, #value, 2 do value[k] = value[k] == 'live' and live or 1 end
   end
+  if kind == 'set' then key = key .. ':' .. half_minute end
   redis.call(adds[kind], key, unpack(value))
   if ends == '1' then redis.call('PEXPIRE', key, 60000) end
   i = i + 4 + count
@@ -152,9 +155,14 @@ class KeptContents:
         self._prefix = prefix
 
     def read(self) -> Content:
-        return Content(
-            {key.decode(): _stored(key.decode(), *rest) for key, *rest in self._read([self._prefix])}
-        )
+        keys: dict[str, Stored] = {}
+        for raw, *rest in self._read([self._prefix]):
+            stored = _stored(raw.decode(), *rest)
+            # What is finished lies in a set for each half minute; when matters only in that it ends.
+            key = "finished" if stored.kind == "set" else raw.decode()
+            known = keys[key].value if key in keys else ()
+            keys[key] = stored._replace(value=tuple(sorted({*known, *stored.value}))) if known else stored
+        return Content(keys)
 
     def write(self, content: Content) -> None:
         arguments: list[str | int] = [LIVE_MS]
@@ -170,6 +178,8 @@ class KeptContents:
 
 def _stored(key: str, kind: bytes, ttl_ms: int, raw: list[bytes]) -> Stored:
     value: tuple[Any, ...] = tuple(part.decode() for part in raw)
+    if kind == b"set":
+        value = tuple(sorted(value))
     if kind in (b"hash", b"zset"):
         pairs = dict(zip(value[::2], value[1::2], strict=True))
         if kind == b"zset":

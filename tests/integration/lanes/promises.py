@@ -1,8 +1,8 @@
 """What must hold in every configuration, and from one to the next.
 
 Effects are single and in accept order; nothing accepted is lost; each lane is in exactly one state, and a
-held one has one holder and one claim; the counters agree with what is there; a marker ends only when its
-command is done; a head's fence never falls and an outcome never changes.
+held one has one holder and one claim; the counters agree with what is there; a marker ends when its
+command is finished; a head's fence never falls and an outcome never changes.
 """
 
 from collections import Counter
@@ -109,9 +109,8 @@ def _check_counters(content: Content) -> None:
 
 def _check_markers(content: Content) -> None:
     waiting = {id_ for lane in content.named("lane") for id_ in waiting_in(content, lane)}
-    lasting_markers = {id_ for id_ in content.named("cmd") if not content.keys[f"cmd:{id_}"].ends}
-    assert lasting_markers == waiting, "a marker lasts while its command waits, and no longer"
-    for id_ in content.named("cmd"):
-        marker = content.pairs(f"cmd:{id_}")
-        assert ("done" in marker) == (id_ not in waiting), "a marker says whether its command is done"
-        assert "mark" not in marker or id_ in waiting, "a command that is done has no cancel mark"
+    assert set(content.named("cmd")) == waiting, "a marker lasts while its command waits, and no longer"
+    assert not waiting & set(content.members("finished")), "what waits is not among what is finished"
+    assert all(stored.ends == (key == "finished") for key, stored in content.keys.items()), (
+        "what is finished is forgotten in the end, and nothing else"
+    )

@@ -1,8 +1,8 @@
 """What happens around the drains: the accepter's program, the sweep, late copies, and time.
 
-Time is what ends a lease, a slot, a delay or a finished command's marker. That a living drain is paused past
-its lease is a fault; that a dead one's lease ends is not. A delay may be over and a marker gone at any time:
-that is more than can really happen, and so covers it.
+Time is what ends a lease, a slot, a delay or the memory of a finished command. That a living drain is paused
+past its lease is a fault; that a dead one's lease ends is not. A delay may be over and a finished command
+forgotten at any time: that is more than can really happen, and so covers it.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,5 @@ def _later(before: Configuration, program: tuple[Call, ...]) -> Iterator[tuple[s
         is_living = name in DRAINS and before.drains[DRAINS.index(name)] != ASLEEP
         yield f"the slot of {name} ends", content.ended("awake", {name}), int(is_living)
     still_named = {call.subject for call in program[before.accepter_step :]}
-    gone = {f"cmd:{id_}" for id_ in content.named("cmd") if id_ in still_named}
-    gone = {key for key in gone if content.keys[key].ends}
-    if gone:
-        yield "markers of finished commands are gone", content.without(gone), 0
+    if still_named & set(content.members("finished")):
+        yield "what is finished is forgotten", content.without({"finished"}), 0

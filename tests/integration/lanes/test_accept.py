@@ -55,12 +55,26 @@ def test_a_repeated_accept_changes_nothing(lanes: LaneSides) -> None:
     assert [] == lanes.drain_everything()
 
 
+def test_what_is_finished_is_known_for_half_a_minute_at_least(lanes: LaneSides) -> None:
+    """And for a minute at the most, then the key ends."""
+    id_ = lanes.accept("ada")
+    lanes.drain_everything()
+    (key,) = lanes.client.scan_iter(lanes.key("finished:*"))
+    assert 59_000 < lanes.client.pttl(key) <= 60_000
+    half_minute = int(key.rpartition(b":")[2])
+    lanes.client.rename(key, lanes.key(f"finished:{half_minute - 1}"))
+    assert "finished" == lanes.offer("ada", id_).state
+    lanes.forget_finished()
+    assert "accepted" == lanes.offer("ada", id_).state
+    lanes.drain_everything()
+
+
 def test_a_known_id_with_another_content_is_refused(lanes: LaneSides) -> None:
-    """While it waits, and for a minute after."""
+    """While it waits; once it is finished its record knows what it was."""
     id_ = lanes.accept("ada", fingerprint=b"one")
     assert "other" == lanes.offer("ada", id_, fingerprint=b"two").state
     lanes.drain_everything()
-    assert "other" == lanes.offer("ada", id_, fingerprint=b"two").state
+    assert "finished" == lanes.offer("ada", id_, fingerprint=b"two").state
 
 
 def test_a_full_lane_refuses_and_keeps_what_it_has(redis_url: str) -> None:

@@ -31,7 +31,7 @@ def test_a_command_that_was_recorded_before_is_counted_as_replayed(lanes: LaneSi
     command = create("ada")
     accept(lanes, command)
     worker.drain(0)
-    lanes.client.delete(lanes.key(f"cmd:{command.id}"))
+    lanes.forget_finished()
     accept(lanes, command)
     worker.drain(0)
     final = "keyledger_commands_final_total"

@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+from celery import Celery
 from celery.worker.control import Panel
 
 from keyledger.worker.process import Worker
@@ -95,7 +97,8 @@ def revoke(lanes: LaneSides) -> Iterator[Any]:
     """Celery's `revoke`, as this process's worker would answer it."""
     before = dict(Panel.data)
     cancel_revoked([lanes.oversight])
-    yield lambda ids: Panel.data["revoke"](None, ids)
+    state = SimpleNamespace(app=Celery(set_as_current=False))
+    yield lambda ids: Panel.data["revoke"](state, ids)
     Panel.data.update(before)
 
 
