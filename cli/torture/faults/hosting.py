@@ -191,10 +191,9 @@ def _one_slowed(shape: Shape) -> Shape:
     return replace(_five_hosts(shape), slowed_host=ALONE)
 
 
-def _slow_transactions(_: object, __: Shape) -> Settings:
-    """Of those who will be cut off or killed, so that one is open then."""
-    pause = {"failpoints": f"before-commit=pause:{IN_TRANSACTION_MS}"}
-    return {"worker-2": pause, "worker-3": pause}
+def _slow_transactions(worker: str) -> Callable[[object, Shape], Settings]:
+    """Of the one that will be cut off or killed, so that one is open then."""
+    return lambda _, __: {worker: {"failpoints": f"before-commit=pause:{IN_TRANSACTION_MS}"}}
 
 
 def _within_time_out(_: Shape) -> float:
@@ -213,14 +212,15 @@ NEEDS: Final = frozenset[Need]({"hosts", "embedded"})
 
 HOSTING: Final = (
     Fault("H1-cut", "a worker's host is cut off in the middle of a transaction", _cut_in_transaction,
-          (noted("a transaction was left open"), LEASES_ENDED, WORKED_AGAIN), _slow_transactions, _five_hosts,
+          (noted("a transaction was left open"), LEASES_ENDED, WORKED_AGAIN),
+          _slow_transactions("worker-3"), _five_hosts,
           NEEDS, recovers_within_s=within_lease),
     Fault("H2-slow", "a worker's host is slow to reach, and loses packets", _slowed,
           (noted("it worked meanwhile"),), shaped=_one_slowed, needs=NEEDS, recovers_within_s=within_lease),
     Fault("H3-killed", "all processes of a host are killed at once", _killed, (DIED, LEASES_ENDED),
-          _slow_transactions, shaped=_five_hosts, needs=NEEDS, recovers_within_s=within_lease),
+          _slow_transactions("worker-2"), shaped=_five_hosts, needs=NEEDS, recovers_within_s=within_lease),
     Fault("H4-power", "a worker's host loses power, and comes back", _loses_power,
-          (DIED, LEASES_ENDED, WORKED_AGAIN), _slow_transactions, shaped=_five_hosts, needs=NEEDS,
+          (DIED, LEASES_ENDED, WORKED_AGAIN), _slow_transactions("worker-3"), shaped=_five_hosts, needs=NEEDS,
           recovers_within_s=within_lease),
     Fault("H5-requests", "a host is cut off with requests in flight, and all else that it does",
           _cut_with_requests, (noted("requests without an answer"), REPLAYED, WORKED_AGAIN),
