@@ -173,7 +173,12 @@ class System:
         for wires in self.wires.values():
             for wire in wires.all:
                 wire.open()
-        for node in reversed(self.nodes.values()):
+        running = [node for node in self.nodes.values() if node.is_running]
+        for node in running:
+            # All at once: one after the other, each would be waited for.
+            node.thaw()
+            node.ask_to_stop()
+        for node in running:
             node.stop()
         for connection in self._connections.values():
             connection.close()
