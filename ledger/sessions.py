@@ -12,7 +12,7 @@ import psycopg
 from .errors import translated
 
 _COUNTED: Final = """
-SELECT count(*), count(*) FILTER (WHERE backend_xid IS NOT NULL)
+SELECT count(*), count(*) FILTER (WHERE backend_xid IS NOT NULL AND application_name = 'keyledger-worker')
 FROM pg_stat_activity WHERE client_addr = %s::inet
 """
 _END: Final = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_addr = %s::inet"
@@ -20,7 +20,7 @@ _END: Final = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHE
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Those of one host. `writing`: with a transaction that has written, or has locked rows."""
+    """Those of one host. `writing`: of drains, in a transaction that has locked heads or written."""
 
     open: int
     writing: int
