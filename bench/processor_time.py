@@ -16,8 +16,17 @@ def spent_s(folder: Path) -> dict[str, float]:
     spent = {"up": _own_s(up)}
     for process in up.children():
         name = _name(" ".join(process.cmdline()))
-        spent[name] = sum(_own_s(each) for each in [process, *process.children(recursive=True)])
+        spent[name] = _with_children_s(process)
     return spent
+
+
+def spent_by(pid: int) -> float:
+    """Seconds so far, of a process and its children."""
+    return _with_children_s(psutil.Process(pid))
+
+
+def _with_children_s(process: psutil.Process) -> float:
+    return sum(_own_s(each) for each in [process, *process.children(recursive=True)])
 
 
 def _own_s(process: psutil.Process) -> float:

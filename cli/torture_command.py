@@ -21,6 +21,7 @@ from .torture.clocks import faketime_library
 from .torture.fault import Fault
 from .torture.faults import FAULTS
 from .torture.matrix import Cell, Matrix
+from .torture.namespaces import why_no_namespaces
 from .torture.report import about_here, page_of, table_of, why
 from .torture.servers import Servers
 from .torture.shape import Shape
@@ -108,7 +109,11 @@ def _list(faults: list[Fault], *, is_json: bool) -> None:
 def _can_run(fault: Fault, own: Servers | None) -> bool:
     """Says so when it cannot."""
     reason = None
-    if "embedded" in fault.needs and own is not None:
+    if "hosts" in fault.needs and own is not None:
+        reason = "it takes servers on a host of its own, and these are yours"
+    elif "hosts" in fault.needs:
+        reason = why_no_namespaces()
+    elif "embedded" in fault.needs and own is not None:
         reason = "it kills servers, and these are yours"
     elif "clocks" in fault.needs and faketime_library() is None:
         reason = "it sets clocks: install libfaketime (Debian: faketime)"

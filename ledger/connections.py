@@ -1,9 +1,10 @@
 """How the ledger is reached: one way for the sync sides (worker, command line), one for the producer.
 
-Every connection has a time-out for connecting and keep-alives, names itself to PostgreSQL, and starts
-in autocommit: a transaction is always opened in so many words.
+Every connection has a time-out for connecting and keep-alives at both ends, names itself to PostgreSQL, and
+starts in autocommit: a transaction is always opened in so many words.
 """
 
+import json
 from typing import Any, Final
 
 import psycopg
@@ -14,8 +15,7 @@ from .errors import LedgerUnreachable
 
 CONNECT_TIMEOUT_S: Final = 5
 POOL_TRANSACTION_MS: Final = 5_000
-_DOES_NOT_WAIT: Final = "SET synchronous_commit = off"
-_SET: Final = "SELECT set_config(%s, %s, false)"
+_SET: Final = "SELECT set_config(key, value, false) FROM json_each_text(%s)"
 _TRANSACTION_TIMEOUT_SINCE: Final = 17_00_00
 
 _OPTIONS: Final[dict[str, Any]] = {
@@ -26,14 +26,18 @@ _OPTIONS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 10_000,
     "autocommit": True,
 }
+_SERVER_SIDE: Final = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""As ours: by default PostgreSQL keeps the sessions of a host that is gone for two hours."""
 
 
 def connect(database_url: str, *, application: str) -> psycopg.Connection:
     """A connection for sync code. Raises LedgerUnreachable when there is no answer in time."""
-    try:
-        return psycopg.connect(database_url, application_name=application, **_OPTIONS)
-    except psycopg.OperationalError as error:
-        raise LedgerUnreachable(f"PostgreSQL cannot be reached: {error}") from error
+    return _connect(database_url, application)
 
 
 def connect_writer(
@@ -41,12 +45,9 @@ def connect_writer(
 ) -> psycopg.Connection:
     """A connection whose transactions end by themselves after that time, wherever they stand.
     `is_repeatable` as for `open_pool`."""
-    connection = connect(database_url, application=application)
-    for name in _timeouts(connection):
-        connection.execute(_SET, [name, str(transaction_timeout_ms)])
-    if is_repeatable:
-        connection.execute(_DOES_NOT_WAIT)
-    return connection
+    return _connect(
+        database_url, application, transaction_timeout_ms=transaction_timeout_ms, is_repeatable=is_repeatable
+    )
 
 
 def open_pool(
@@ -70,14 +71,38 @@ def open_pool(
     )
 
 
+def _connect(database_url: str, application: str, **wanted: Any) -> psycopg.Connection:
+    try:
+        connection = psycopg.connect(database_url, application_name=application, **_OPTIONS)
+        connection.execute(_SET, [_session(connection, **wanted)])
+    except psycopg.OperationalError as error:
+        raise LedgerUnreachable(f"PostgreSQL cannot be reached: {error}") from error
+    return connection
+
+
 async def _settle(connection: AsyncConnection) -> None:
-    for name in _timeouts(connection):
-        await connection.execute(_SET, [name, str(POOL_TRANSACTION_MS)])
+    settings = _session(connection, transaction_timeout_ms=POOL_TRANSACTION_MS)
+    await connection.execute(_SET, [settings])
 
 
 async def _settle_repeatable(connection: AsyncConnection) -> None:
-    await _settle(connection)
-    await connection.execute(_DOES_NOT_WAIT)
+    settings = _session(connection, transaction_timeout_ms=POOL_TRANSACTION_MS, is_repeatable=True)
+    await connection.execute(_SET, [settings])
+
+
+def _session(
+    connection: psycopg.Connection | AsyncConnection,
+    *,
+    transaction_timeout_ms: int | None = None,
+    is_repeatable: bool = False,
+) -> str:
+    """What a session is set to, as JSON."""
+    settings = dict(_SERVER_SIDE)
+    if transaction_timeout_ms is not None:
+        settings |= dict.fromkeys(_timeouts(connection), str(transaction_timeout_ms))
+    if is_repeatable:
+        settings["synchronous_commit"] = "off"
+    return json.dumps(settings)
 
 
 def _timeouts(connection: psycopg.Connection | AsyncConnection) -> list[str]:

@@ -1,8 +1,9 @@
 """The embedded servers: a Redis-protocol server and PostgreSQL in one data folder, for one machine.
 
 Guarantee: nothing outside the data folder is changed but what is named when it is (PostgreSQL as root);
-both listen on loopback TCP only, behind a password; one instance a folder; what is acknowledged is on
-disk. It promises no replication and no backups: that is what servers of your own are for.
+both listen on loopback TCP only (fault runs name another address, inside a network of their own), behind a
+password; one instance a folder; what is acknowledged is on disk. It promises no replication and no backups:
+that is what servers of your own are for.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ from pathlib import Path
 from .data_folder import DataFolder
 from .postgres_server import PostgresServer
 from .redis_server import RedisServer
-from .server_process import EmbeddedError
+from .server_process import LOOPBACK, EmbeddedError
 
 __all__ = [
     "DataFolder",
@@ -53,13 +54,14 @@ def start_servers(
     folder: DataFolder,
     say: Callable[[str], None] = lambda _: None,
     redis_env: Mapping[str, str] | None = None,
+    address: str = LOOPBACK,
 ) -> EmbeddedServers:
-    """Start both in an open data folder; `say` hears of each step, `redis_env` is Redis' environment, if not
-    ours. Raises EmbeddedError."""
-    redis = RedisServer(folder, redis_env)
+    """Start both in an open data folder, listening on `address` alone; `say` hears of each step, `redis_env`
+    is Redis' environment, if not ours. Raises EmbeddedError."""
+    redis = RedisServer(folder, redis_env, address)
     redis.start(say)
     try:
-        postgres = PostgresServer(folder)
+        postgres = PostgresServer(folder, address)
         postgres.start(say)
     except BaseException:
         redis.stop()

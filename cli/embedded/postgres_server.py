@@ -1,7 +1,8 @@
 """The embedded PostgreSQL: the real server, from the binaries of a wheel.
 
-`fsync`, `synchronous_commit` and `full_page_writes` stay on. It listens on loopback TCP with a password
-(SCRAM) and on no socket file, and sorts and folds letters by Unicode rules of its own (`C.UTF-8`).
+`fsync`, `synchronous_commit` and `full_page_writes` stay on. It listens on loopback TCP, or the address it is
+given, with a password (SCRAM) and on no socket file, and sorts and folds letters by Unicode rules of its own
+(`C.UTF-8`).
 """
 
 import signal
@@ -15,15 +16,16 @@ from typing import Final
 import psycopg
 
 from .data_folder import DataFolder
-from .server_process import EmbeddedError, ServerProcess, free_port
+from .server_process import LOOPBACK, EmbeddedError, ServerProcess, free_port
 from .unprivileged import account, make_place, reachable_binaries
 
 START_TIMEOUT_S: Final = 120.0
 """After a crash the write-ahead log is replayed first."""
 INITDB_TIMEOUT_S: Final = 120
 DATABASE: Final = "keyledger"
+_NEIGHBOURS: Final = "host all all samenet scram-sha-256\n"
+"""Lets in who is not on this host, but on its network."""
 _SETTINGS: Final = {
-    "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "64",
     "shared_buffers": "128MB",
@@ -35,8 +37,9 @@ _SETTINGS: Final = {
 class PostgresServer:
     """PostgreSQL on a data folder."""
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, folder: DataFolder, address: str = LOOPBACK) -> None:
         self._folder = folder
+        self._address = address
         self._password = folder.secret("postgresql_password")
         self._account = account()
         self.port = free_port()
@@ -56,7 +59,8 @@ class PostgresServer:
             say("making a PostgreSQL database cluster")
             self._make_cluster(binaries, data)
         say("starting PostgreSQL, fsync on")
-        arguments = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = {"listen_addresses": self._address, **_SETTINGS}
+        arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self.process = ServerProcess(
             "PostgreSQL",
             [binaries / "postgres", "-D", data, "-p", str(self.port), *arguments],
@@ -119,6 +123,9 @@ class PostgresServer:
             password.unlink()
         if made.returncode != 0:
             raise EmbeddedError(f"PostgreSQL's data could not be made: {made.stderr.strip()[-300:]}")
+        if self._address != LOOPBACK:
+            with (data / "pg_hba.conf").open("a") as file:
+                file.write(_NEIGHBOURS)
 
     def _answers(self) -> bool:
         """Does it take connections? The first one makes our database."""
@@ -132,4 +139,4 @@ class PostgresServer:
         return True
 
     def _url(self, database: str) -> str:
-        return f"postgresql://{DATABASE}:{self._password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{DATABASE}:{self._password}@{self._address}:{self.port}/{database}"

@@ -16,7 +16,7 @@ from typing import Final
 import redis
 
 from .data_folder import DataFolder
-from .server_process import EmbeddedError, ServerProcess, free_port
+from .server_process import LOOPBACK, EmbeddedError, ServerProcess, free_port
 
 START_TIMEOUT_S: Final = 120.0
 """After a crash a long append-only file is read first."""
@@ -48,13 +48,16 @@ def redis_binary() -> Path:
 class RedisServer:
     """Valkey or Redis on a data folder."""
 
-    def __init__(self, folder: DataFolder, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: DataFolder, env: Mapping[str, str] | None = None, address: str = LOOPBACK
+    ) -> None:
         """`env` None: it inherits ours."""
         self._folder = folder
         self._env = env
+        self._address = address
         self._password = folder.secret("redis_password")
         self.port = free_port()
-        self.url = f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+        self.url = f"redis://:{self._password}@{address}:{self.port}/0"
         self.process: ServerProcess | None = None
 
     def start(self, say: Callable[[str], None] = lambda _: None) -> None:
@@ -91,7 +94,7 @@ class RedisServer:
         return "\n".join(
             [
                 f"port {self.port}",
-                "bind 127.0.0.1",
+                f"bind {self._address}",
                 f"requirepass {self._password}",
                 f'dir "{data}"',
                 "appendonly yes",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 STOP_TIMEOUT_S: Final = 2.0
+LOOPBACK: Final = "127.0.0.1"
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -26,7 +27,7 @@ class EmbeddedError(Exception):
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on at this moment."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
 

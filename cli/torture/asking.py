@@ -6,6 +6,7 @@ answer is what the history says: ok, fail, or info for what it cannot know.
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
@@ -14,9 +15,8 @@ import orjson
 
 from keyledger.worker.exchanging import Answer, Broken, Connection
 
-from .proxy import HOST
-
 TIMEOUT_S: Final = 15.0
+ANY_HOST: Final = "keyledger"
 ACKNOWLEDGED: Final = frozenset({200, 201, 202, 404, 409, 500})
 """With a Command-Id."""
 UNAVAILABLE: Final = 503
@@ -36,10 +36,11 @@ class Answered:
 
 
 class Asking:
-    """Connections of all clients, on one event loop. `ports` may change while it runs."""
+    """Connections of all clients, on one event loop. `places`, the producers' addresses and ports, may change
+    while it runs."""
 
-    def __init__(self, ports: dict[str, int], api_key: str) -> None:
-        self.ports = ports
+    def __init__(self, places: Mapping[str, tuple[str, int]], api_key: str) -> None:
+        self.places = places
         self._api_key = api_key
         self._open: dict[int, Connection] = {}
         self._turns: dict[int, int] = {}
@@ -84,10 +85,10 @@ class Asking:
         connection = self._open.get(client)
         if connection is not None and connection.is_reusable:
             return connection
-        ports = list(self.ports.values())
-        port = ports[self._turns.setdefault(client, client) % len(ports)]
+        places = list(self.places.values())
+        place = places[self._turns.setdefault(client, client) % len(places)]
         loop = asyncio.get_running_loop()
-        transport, made = await loop.create_connection(Connection, HOST, port)
+        transport, made = await loop.create_connection(Connection, *place)
         dialled = transport.get_extra_info("socket")
         if dialled is not None:
             dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -100,7 +101,7 @@ class Asking:
         content = orjson.dumps(body)
         lines = [
             f"POST /users/{quote(user, safe='')}/{command} HTTP/1.1",
-            f"host: {HOST}",
+            f"host: {ANY_HOST}",
             f"x-api-key: {self._api_key}",
             "content-type: application/json",
             f"content-length: {len(content)}",

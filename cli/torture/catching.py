@@ -70,8 +70,8 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    """A receiver on loopback, as long as the block lasts."""
+def receiver(address: str = HOST) -> Iterator[Receiver]:
+    """A receiver on that address, as long as the block lasts."""
     made = Receiver()
     connections: list[socket.socket] = []
 
@@ -96,8 +96,8 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = _Server((HOST, 0), Handler)
-    made.url = f"http://{HOST}:{server.server_port}/hook"
+    server = _Server((address, 0), Handler)
+    made.url = f"http://{address}:{server.server_port}/hook"
     thread = threading.Thread(target=server.serve_forever, args=[0.05], name="receiver", daemon=True)
     thread.start()
     try:

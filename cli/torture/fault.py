@@ -14,8 +14,9 @@ from .shape import Shape
 if TYPE_CHECKING:
     from .trial import Trial
 
-Need = Literal["embedded", "clocks"]
-"""`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump."""
+Need = Literal["embedded", "clocks", "hosts"]
+"""`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump; `hosts`: network
+namespaces."""
 Settings = Mapping[str, Mapping[str, object]]
 """By process."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..embedded.server_process import ServerProcess
+from .hosts import Host
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
@@ -21,11 +22,14 @@ LOOK_S: Final = 0.01
 
 
 class Node:
-    """`keyledger <role>`; `name` tells it from others of its role."""
+    """`keyledger <role>`; `name` tells it from others of its role, `host` is where it runs, if not here."""
 
-    def __init__(self, name: str, role: str, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, role: str, env: Mapping[str, str], folder: Path, host: Host | None = None
+    ) -> None:
         self.name = name
         self.role = role
+        self.host = host
         self._env = dict(env)
         self._log = folder / f"{name}.log"
         self._process: ServerProcess | None = None
@@ -36,7 +40,8 @@ class Node:
         """Start it, with these settings beside its own; it is not waited for."""
         given = {f"KEYLEDGER_{name.upper()}": str(value) for name, value in (settings or {}).items()}
         command = [sys.executable, "-m", "keyledger", self.role]
-        self._process = ServerProcess(self.name, command, self._log, env={**self._env, **given})
+        with self.host.entered() if self.host is not None else contextlib.nullcontext():
+            self._process = ServerProcess(self.name, command, self._log, env={**self._env, **given})
 
     @property
     def process(self) -> ServerProcess:
@@ -57,17 +62,17 @@ class Node:
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
-        self._signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self.wait_until_ended()
 
     def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
     def ask_to_stop(self) -> None:
-        self._signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
 
     def wait_until_ended(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
         """Whether it ended in that time."""
@@ -107,6 +112,7 @@ class Node:
     def last_words(self) -> str:
         return self.process.last_words()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
+        """A signal; one that is gone does not hear it."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, number)

@@ -11,7 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..embedded import DataFolder, EmbeddedServers, start_servers
 from ..embedded.data_folder import empty
+from ..embedded.server_process import LOOPBACK
 from .clocks import Clocks
+from .hosts import Host
 from .proxy import HOST, Network, Proxy
 
 PORTS: Final = {"redis": 6379, "rediss": 6379, "postgresql": 5432, "postgres": 5432}
@@ -59,11 +61,14 @@ class Wires:
 
 
 @contextlib.contextmanager
-def embedded_servers(data: Path, clocks: Clocks | None) -> Iterator[Servers]:
-    """Servers of the trial's own, as long as the block lasts; then their data is deleted."""
+def embedded_servers(data: Path, clocks: Clocks | None, host: Host | None = None) -> Iterator[Servers]:
+    """Servers of the trial's own, on that host or here, as long as the block lasts; then their data is
+    deleted."""
     env = {**os.environ, **clocks.env("redis")} if clocks is not None else None
     with DataFolder.opened(data) as folder:
-        running = start_servers(folder, redis_env=env)
+        with host.entered() if host is not None else contextlib.nullcontext():
+            address = host.address if host is not None else LOOPBACK
+            running = start_servers(folder, redis_env=env, address=address)
         try:
             yield Servers(running.redis_url, running.database_url, running)
         finally:

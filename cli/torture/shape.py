@@ -18,9 +18,15 @@ class Shape:
     producers: int = 1
     lease_ms: int = 5_000
     hot_share: float = 0.5
+    deliverers: int = 0
+    """Processes of their own; without, workers deliver."""
     has_receiver: bool = True
     has_proxies: bool = True
     """Without, processes reach the servers directly: a proxy's time would count where rates are compared."""
+    has_hosts: bool = False
+    """Each process on a host: those of the same number share one, and the servers have one of their own."""
+    slowed_host: str = ""
+    """The one whose network can be made slow, if any."""
     bulk: int = 1_000_000
     """Commands of those faults that are about very many."""
 

@@ -25,6 +25,7 @@ from ..configured import CommandError
 from ..embedded.server_process import free_port
 from .catching import Receiver, receiver
 from .clocks import Clocks
+from .hosts import CLIENTS, SERVERS, Host, Hosts, running_hosts
 from .node import Node
 from .proxy import HOST, Network
 from .servers import Servers, Wires, clean_environment, embedded_servers
@@ -44,11 +45,13 @@ class System:
     folder: Path
     nodes: dict[str, Node] = field(default_factory=dict)
     wires: dict[str, Wires] = field(default_factory=dict)
-    ports: dict[str, int] = field(default_factory=dict)
-    """Of the producers."""
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Of the producers: address and port."""
     receiver: Receiver | None = None
     clocks: Clocks | None = None
     """Where the trial sets clocks."""
+    hosts: Hosts | None = None
+    """Where the trial has several."""
 
     def __post_init__(self) -> None:
         self._pepper, self._webhook_key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -85,6 +88,15 @@ class System:
     def producers(self) -> list[Node]:
         return self.of_role("producer")
 
+    def host(self, name: str) -> Host:
+        """One of a trial that has them."""
+        assert self.hosts is not None, "this fault needs hosts"
+        return self.hosts.named(name)
+
+    def on_host(self, host: Host) -> list[Node]:
+        """Its processes of ours."""
+        return [node for node in self.nodes.values() if node.host is host]
+
     def said(self, text: str, role: str = "worker") -> int:
         """How often the processes of a role said this."""
         return sum(node.said(text) for node in self.of_role(role))
@@ -106,15 +118,17 @@ class System:
             "lane_depth_max": 2_000_000,
             # Every worker shall have its turn, so that a fault of one bites.
             "drain_max_s": 1,
+            "worker_delivers": not self.shape.deliverers,
         }
+        host = self.host(f"host-{name.rpartition('-')[2]}") if self.shape.has_hosts else None
         if role == "producer":
-            self.ports[name] = own["port"] = port or free_port()
+            own["host"], own["port"] = self.places[name] = self._place(host, port)
         env = clean_environment() | {
             f"KEYLEDGER_{setting.upper()}": str(value) for setting, value in own.items()
         }
         if self.clocks is not None:
             env |= self.clocks.env(name)
-        node = Node(name, role, env, self.folder)
+        node = Node(name, role, env, self.folder, host)
         self.nodes[name], self.wires[name] = node, wires
         node.start(settings)
         return node
@@ -122,7 +136,7 @@ class System:
     def wait_until_ready(self) -> None:
         """Every producer says so; that takes a worker, too. CommandError with what is missing."""
         self.wait_until(
-            lambda: all(self._is_ready(name) for name in self.ports),
+            lambda: all(self._is_ready(name) for name in self.places),
             READY_TIMEOUT_S,
             "the system to be ready",
         )
@@ -144,10 +158,10 @@ class System:
         self._asked("DELETE", f"/webhooks/{id_}")
 
     def _asked(self, method: str, path: str, **options: Any) -> httpx.Response:
-        port = next(iter(self.ports.values()))
+        address, port = next(iter(self.places.values()))
         headers = {"X-API-Key": self.api_key}
         with httpx.Client(
-            base_url=f"http://{HOST}:{port}", headers=headers, timeout=20, trust_env=False
+            base_url=f"http://{address}:{port}", headers=headers, timeout=20, trust_env=False
         ) as client:
             answer = client.request(method, path, **options)
         if not answer.is_success:
@@ -159,7 +173,12 @@ class System:
         for wires in self.wires.values():
             for wire in wires.all:
                 wire.open()
-        for node in reversed(self.nodes.values()):
+        running = [node for node in self.nodes.values() if node.is_running]
+        for node in running:
+            # All at once: one after the other, each would be waited for.
+            node.thaw()
+            node.ask_to_stop()
+        for node in running:
             node.stop()
         for connection in self._connections.values():
             connection.close()
@@ -168,9 +187,17 @@ class System:
         if not self.nodes[name].is_running:
             raise CommandError(f"{name} ended at its start: {self.nodes[name].last_words()}")
         with contextlib.suppress(httpx.HTTPError):
-            url = f"http://{HOST}:{self.ports[name]}/readyz"
+            address, port = self.places[name]
+            url = f"http://{address}:{port}/readyz"
             return httpx.get(url, timeout=2, trust_env=False).status_code == 200
         return False
+
+    def _place(self, host: Host | None, port: int | None) -> tuple[str, int]:
+        """Where a producer listens."""
+        if host is None:
+            return HOST, port or free_port()
+        with host.entered():
+            return host.address, port or free_port()
 
 
 @contextlib.contextmanager
@@ -183,17 +210,24 @@ def running_system(
 ) -> Iterator[System]:
     """A system that is ready, as long as the block lasts. `settings`: of single processes, by name."""
     with contextlib.ExitStack() as stack:
-        servers = own_servers or stack.enter_context(embedded_servers(folder / "data", clocks))
+        hosts, servers_host = None, None
+        if shape.has_hosts:
+            hosts = stack.enter_context(running_hosts(shape.slowed_host))
+            servers_host = hosts.named(SERVERS)
+        servers = own_servers or stack.enter_context(embedded_servers(folder / "data", clocks, servers_host))
         migrate(servers.database_url)
         network = stack.enter_context(Network())
-        system = System(shape, servers, network, folder, clocks=clocks)
+        system = System(shape, servers, network, folder, clocks=clocks, hosts=hosts)
         stack.callback(system.close)
-        for role, count in (("worker", shape.workers), ("producer", shape.producers)):
+        counts = {"worker": shape.workers, "producer": shape.producers, "deliverer": shape.deliverers}
+        for role, count in counts.items():
             for number in range(1, count + 1):
                 name = f"{role}-{number}"
                 system.add_node(name, role, settings.get(name, {}))
         system.wait_until_ready()
         if shape.has_receiver:
-            system.receiver = stack.enter_context(receiver())
+            system.receiver = stack.enter_context(
+                receiver(hosts.named(CLIENTS).address) if hosts is not None else receiver()
+            )
             system.receiver.secret = system.make_endpoint(system.receiver.url)["secret"]
         yield system

@@ -116,7 +116,7 @@ def run_trial(
         running_system(folder, shape, fault.settings(rng, shape), own_servers, clocks) as system,
         HistoryWriter(folder / "history.jsonl") as history,
     ):
-        load = Load(shape, Asking(system.ports, system.api_key), history, f"{fault.name} {seed}")
+        load = Load(shape, Asking(system.places, system.api_key), history, f"{fault.name} {seed}")
         trial = Trial(fault, shape, system, load, rng)
         load.start()
         say("load")

@@ -98,7 +98,7 @@ def _identical(trial: Trial) -> None:
     trial.struck()
 
     async def all_at_once() -> list[Answered]:
-        asking = Asking(trial.system.ports, trial.system.api_key)
+        asking = Asking(trial.system.places, trial.system.api_key)
         try:
             return await asyncio.gather(*(one(asking, HARNESS + number) for number in range(IDENTICAL)))
         finally:

@@ -7,6 +7,7 @@ from typing import Final
 
 from ..fault import Fault, Marker, Settings, noted, said, within_lease
 from ..trial import Trial
+from .looking import unanswered
 
 DIES_WITHIN_S: Final = 60.0
 STEPS_OF_DRAINS: Final = (
@@ -95,7 +96,7 @@ def _worker_stops(trial: Trial) -> None:
 def _producers_roll(trial: Trial) -> None:
     """Each is followed by a new one on the same port, which listens before the old one is asked to stop."""
     trial.wait_until_loaded(0.2)
-    for number, (name, port) in enumerate(list(trial.system.ports.items()), 1):
+    for number, (name, (_, port)) in enumerate(list(trial.system.places.items()), 1):
         trial.struck()
         next_name = f"producer-next-{number}"
         node = trial.system.add_node(next_name, "producer", {}, port)
@@ -104,17 +105,9 @@ def _producers_roll(trial: Trial) -> None:
         trial.system.nodes[name].ask_to_stop()
         trial.recovers_from_here()
         trial.system.nodes[name].wait_until_ended()
-        del trial.system.ports[name]
+        del trial.system.places[name]
         trial.pause(1)
-    trial.facts["requests without an answer"] = float(_unanswered(trial))
-
-
-def _unanswered(trial: Trial) -> int:
-    """Since the fault began."""
-    return sum(
-        entry.type in ("info", "fail") and entry.code is None and entry.at_ms >= (trial.struck_ms or 0)
-        for entry in trial.load.history.entries
-    )
+    trial.facts["requests without an answer"] = float(unanswered(trial))
 
 
 ENDING: Final = (
