@@ -43,6 +43,7 @@ class Asking:
         self._api_key = api_key
         self._open: dict[int, Connection] = {}
         self._turns: dict[int, int] = {}
+        self._leaving: set[int] = set()
 
     async def ask(
         self,
@@ -74,6 +75,11 @@ class Asking:
         for client in list(self._open):
             self._drop(client)
 
+    def spread(self) -> None:
+        """Let every client end the connection it has with its next answer, and open one by `ports` as they are
+        then. Any thread may."""
+        self._leaving |= set(self._open)
+
     def _drop(self, client: int) -> None:
         connection = self._open.pop(client, None)
         if connection is not None:
@@ -81,6 +87,9 @@ class Asking:
         self._turns[client] = self._turns.get(client, client) + 1
 
     async def _connection(self, client: int) -> Connection:
+        if client in self._leaving:
+            self._leaving.discard(client)
+            self._drop(client)
         connection = self._open.get(client)
         if connection is not None and connection.is_reusable:
             return connection

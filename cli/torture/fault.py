@@ -14,8 +14,9 @@ from .shape import Shape
 if TYPE_CHECKING:
     from .trial import Trial
 
-Need = Literal["embedded", "clocks"]
-"""`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump."""
+Need = Literal["embedded", "clocks", "previous"]
+"""`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump; `previous`: the version
+before this one, which makes the schema and all processes that run at first."""
 Settings = Mapping[str, Mapping[str, object]]
 """By process."""
 

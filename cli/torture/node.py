@@ -23,9 +23,15 @@ LOOK_S: Final = 0.01
 class Node:
     """`keyledger <role>`; `name` tells it from others of its role."""
 
-    def __init__(self, name: str, role: str, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, role: str, env: Mapping[str, str], folder: Path, python: str = sys.executable
+    ) -> None:
+        """`python`: of the installation that it runs; ours, unless another version is to take part."""
         self.name = name
         self.role = role
+        self._python = python
+        self.port = int(env.get("KEYLEDGER_PORT", 0))
+        """Where a producer listens."""
         self._env = dict(env)
         self._log = folder / f"{name}.log"
         self._process: ServerProcess | None = None
@@ -35,7 +41,7 @@ class Node:
     def start(self, settings: Mapping[str, object] | None = None) -> None:
         """Start it, with these settings beside its own; it is not waited for."""
         given = {f"KEYLEDGER_{name.upper()}": str(value) for name, value in (settings or {}).items()}
-        command = [sys.executable, "-m", "keyledger", self.role]
+        command = [self._python, "-m", "keyledger", self.role]
         self._process = ServerProcess(self.name, command, self._log, env={**self._env, **given})
 
     @property

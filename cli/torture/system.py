@@ -6,6 +6,7 @@ all of them. What was started is ended with the block, however the trial went.
 
 import contextlib
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from .node import Node
 from .proxy import HOST, Network
 from .servers import Servers, Wires, clean_environment, embedded_servers
 from .shape import ORGANISATION, Shape
+from .version_before import VersionBefore
 
 READY_TIMEOUT_S: Final = 60.0
 LOOK_S: Final = 0.02
@@ -49,10 +51,15 @@ class System:
     receiver: Receiver | None = None
     clocks: Clocks | None = None
     """Where the trial sets clocks."""
+    previous: VersionBefore | None = None
+    """Where two versions take part."""
 
     def __post_init__(self) -> None:
         self._pepper, self._webhook_key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self._connections: dict[str, Any] = {}
+        if self.previous is not None:
+            self.api_key = self.previous.make_api_key(self.servers.settings, self._pepper)
+            return
         key = make_api_key(secrets.token_bytes(48))
         add_organisation(self.ledger, ORGANISATION, "Torture", None)
         add_api_key(self.ledger, key.id, ORGANISATION, key.digest(self._pepper.encode()), "torture", None)
@@ -89,8 +96,18 @@ class System:
         """How often the processes of a role said this."""
         return sum(node.said(text) for node in self.of_role(role))
 
-    def add_node(self, name: str, role: str, settings: Mapping[str, object], port: int | None = None) -> Node:
-        """A process that is started now. `port`: where a producer listens, if not on one of its own."""
+    def add_node(
+        self,
+        name: str,
+        role: str,
+        settings: Mapping[str, object],
+        port: int | None = None,
+        *,
+        is_previous: bool = False,
+        is_asked: bool = True,
+    ) -> Node:
+        """A process that is started now. `port`: where a producer listens, if not on one of its own. One that
+        is not asked yet is in no client's list until its port is in `ports`."""
         wires = Wires.before(self.servers, self.network)
         reached = wires.settings(self.servers) if self.shape.has_proxies else self.servers.settings
         own = reached | {
@@ -108,13 +125,16 @@ class System:
             "drain_max_s": 1,
         }
         if role == "producer":
-            self.ports[name] = own["port"] = port or free_port()
+            own["port"] = port or free_port()
+            if is_asked:
+                self.ports[name] = own["port"]
         env = clean_environment() | {
             f"KEYLEDGER_{setting.upper()}": str(value) for setting, value in own.items()
         }
         if self.clocks is not None:
             env |= self.clocks.env(name)
-        node = Node(name, role, env, self.folder)
+        python = self.previous.python if is_previous and self.previous is not None else sys.executable
+        node = Node(name, role, env, self.folder, python)
         self.nodes[name], self.wires[name] = node, wires
         node.start(settings)
         return node
@@ -180,18 +200,23 @@ def running_system(
     settings: Mapping[str, Mapping[str, object]],
     own_servers: Servers | None = None,
     clocks: Clocks | None = None,
+    previous: VersionBefore | None = None,
 ) -> Iterator[System]:
-    """A system that is ready, as long as the block lasts. `settings`: of single processes, by name."""
+    """A system that is ready, as long as the block lasts. `settings`: of single processes, by name. With a
+    `previous` version all of it is of that one."""
     with contextlib.ExitStack() as stack:
         servers = own_servers or stack.enter_context(embedded_servers(folder / "data", clocks))
-        migrate(servers.database_url)
+        if previous is None:
+            migrate(servers.database_url)
+        else:
+            previous.run(servers.settings, "migrate")
         network = stack.enter_context(Network())
-        system = System(shape, servers, network, folder, clocks=clocks)
+        system = System(shape, servers, network, folder, clocks=clocks, previous=previous)
         stack.callback(system.close)
         for role, count in (("worker", shape.workers), ("producer", shape.producers)):
             for number in range(1, count + 1):
                 name = f"{role}-{number}"
-                system.add_node(name, role, settings.get(name, {}))
+                system.add_node(name, role, settings.get(name, {}), is_previous=previous is not None)
         system.wait_until_ready()
         if shape.has_receiver:
             system.receiver = stack.enter_context(receiver())

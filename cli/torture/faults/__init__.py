@@ -11,10 +11,12 @@ from .misbehaving import MISBEHAVING
 from .mixing import MIXING
 from .poisoning import POISONING
 from .serving import SERVING
+from .upgrading import UPGRADING
 from .wiring import WIRING
 
 _ALL: Final = (
     *ENDING, *FREEZING, *SERVING, *WIRING, *CLOCKING, *MISBEHAVING, *POISONING, *CROWDING, *MIXING,
+    *UPGRADING,
 )  # fmt: skip
 FAULTS: Final[dict[str, Fault]] = {
     fault.name: fault

@@ -106,11 +106,11 @@ def _producers_roll(trial: Trial) -> None:
         trial.system.nodes[name].wait_until_ended()
         del trial.system.ports[name]
         trial.pause(1)
-    trial.facts["requests without an answer"] = float(_unanswered(trial))
+    trial.facts["requests without an answer"] = float(unanswered(trial))
 
 
-def _unanswered(trial: Trial) -> int:
-    """Since the fault began."""
+def unanswered(trial: Trial) -> int:
+    """How many requests got no answer since the fault began."""
     return sum(
         entry.type in ("info", "fail") and entry.code is None and entry.at_ms >= (trial.struck_ms or 0)
         for entry in trial.load.history.entries
