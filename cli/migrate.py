@@ -18,7 +18,7 @@ def migrate(data: DataOption = DEFAULT_DATA) -> None:
 
 
 def bring_up_to_date(database_url: str) -> str:
-    """Migrate; returns the revision. Raises the driver's errors, or LedgerError for a schema that is too new."""
+    """Migrate; returns the revision. Raises the driver's errors, and those of `migrate`."""
     # Imported here: the schema tools take longer to load than most commands to run.
     from sqlalchemy.exc import DBAPIError
 

@@ -23,7 +23,7 @@ _FOUND: Final = f"SELECT version_num, {SERVED} FROM alembic_version"
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A schema as found. `revision` None: there is none; `serves_from` None: it says nothing of other versions."""
+    """A schema as found. `revision` None: there is none; `serves_from` None: it does not say so."""
 
     revision: str | None
     serves_from: str | None = None
@@ -35,7 +35,7 @@ class Schema:
         if self.revision is None or self.revision < needed:
             return f"schema {needed} is needed, and it is at {self.revision or 'none'}: run keyledger migrate"
         if self.serves_from is None or self.serves_from > needed:
-            return f"the schema is newer than this version ({self.revision}, and {needed} is needed): use a newer one"
+            return f"the schema is newer than this version, {self.revision} for {needed}: use a newer version"
         return None
 
 

@@ -76,8 +76,7 @@ class Asking:
             self._drop(client)
 
     def spread(self) -> None:
-        """Let every client end the connection it has with its next answer, and open one by `ports` as they are
-        then. Any thread may."""
+        """Let every client leave its connection before it asks again, for one by `ports` as they are then."""
         self._leaving |= set(self._open)
 
     def _drop(self, client: int) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .trial import Trial
 
 Need = Literal["embedded", "clocks", "previous"]
-"""`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump; `previous`: the version
-before this one, which makes the schema and all processes that run at first."""
+"""`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump; `previous`: the
+version before this one, which makes the schema and all processes that run at first."""
 Settings = Mapping[str, Mapping[str, object]]
 """By process."""
 

@@ -125,9 +125,9 @@ class System:
             "drain_max_s": 1,
         }
         if role == "producer":
-            own["port"] = port or free_port()
+            own["port"] = listens = port or free_port()
             if is_asked:
-                self.ports[name] = own["port"]
+                self.ports[name] = listens
         env = clean_environment() | {
             f"KEYLEDGER_{setting.upper()}": str(value) for setting, value in own.items()
         }

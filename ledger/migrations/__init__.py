@@ -37,8 +37,10 @@ def engine_for(database_url: str) -> Engine:
 
 
 def migrate(database_url: str) -> str:
-    """Bring the schema to the newest revision, or leave a newer one that serves this version as it is; returns
-    its revision. Raises LedgerError when others keep a table in use, or for a schema that is too new."""
+    """Bring the schema to the newest revision, or leave a newer one that serves this version as it is.
+
+    Returns its revision. Raises LedgerError when others keep a table in use, or for a schema that is too new.
+    """
     for _ in range(LOCK_TRIES_MAX):
         try:
             return _migrate_at_once(database_url)
@@ -63,6 +65,8 @@ def _migrate_at_once(database_url: str) -> str:
                 raise LedgerError(reason[0].upper() + reason[1:])
             return schema.revision
         command.upgrade(alembic_config(connection), "head")
+        # What has looked and found nothing to do is still in its transaction.
+        connection.rollback()
         with connection.begin():
             served = f"Serves code that needs revision {SERVES_FROM} or a later one"
             connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{served}'"))

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `migrate` hands over, each in its transaction."""
+"""Alembic's entry: runs the migrations on the connection that `migrate` hands over, a transaction each."""
 
 from alembic import context
 

@@ -1,7 +1,7 @@
 """Indexes on tables that are in use: built while others read and write, and built again when that failed.
 
-It runs outside of the migration's transaction, so it comes first in a migration: what was done before it would
-stand, and what comes after it is one transaction as ever.
+It runs outside of the migration's transaction, so it comes first in a migration: what was done before it
+would stand, and what comes after it is one transaction as ever.
 """
 
 from typing import Any, Final

@@ -1,8 +1,8 @@
 """F20: two versions side by side under load, and an upgrade from the version before and back.
 
-The upgrade is in the documented order: the schema, then workers, then producers; back in the reverse order, and the schema
-stays. Clients are sent to a producer when it is ready, and away from it before it is asked to stop, as a load
-balancer does.
+The upgrade is in the documented order: the schema, then workers, then producers; back in the reverse order,
+and the schema stays. Clients are sent to a producer when it is ready, and away from it before it is asked to
+stop, as a load balancer does.
 """
 
 from dataclasses import replace
@@ -41,7 +41,8 @@ def _side_by_side(trial: Trial) -> None:
     system = trial.system
     trial.struck()
     migrate(system.servers.database_url)
-    workers = [system.add_node(f"worker-next-{n}", "worker", {}) for n in range(1, trial.shape.workers + 1)]
+    for number in range(1, trial.shape.workers + 1):
+        system.add_node(f"worker-next-{number}", "worker", {})
     for number in range(1, trial.shape.producers + 1):
         name = f"producer-next-{number}"
         producer = system.add_node(name, "producer", {}, is_asked=False)

@@ -1,9 +1,9 @@
 """What one migration does to tables that hold rows: locks, scans, rewrites, rows and columns that others use.
 
-It is watched statement by statement on the connection that runs it. What the lock of a table is worth depends
-on how long it lasts, so a lock that stops others is a fault only where the same transaction scans or rewrites the
-table, or changes its rows; a short one is what `lock_timeout` and the tries of `migrate` are for. A
-statement outside of a transaction cannot be watched: there only those may stand that take no such lock.
+It is watched statement by statement on the connection that runs it. What a lock costs others depends on how
+long it lasts, so one that stops them is a fault only where the same transaction scans or rewrites the table,
+or changes its rows; a short one is what `lock_timeout` and the tries of `migrate` are for. A statement
+outside of a transaction cannot be watched: there only those may stand that take no such lock.
 """
 
 import re
@@ -17,8 +17,9 @@ from sqlalchemy import Connection, event, text
 ROWS: Final = 50
 STOPS_OTHERS: Final = {"ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"}
 """Locks of a table behind which writers, or everybody, wait."""
-ALONE: Final = re.compile(r"(CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY|ALTER TABLE \S+ DETACH PARTITION .* CONCURRENTLY"
-                          r"|SET |SHOW |SELECT ")  # fmt: skip
+_INDEX: Final = r"(CREATE|DROP) (UNIQUE )?INDEX CONCURRENTLY"
+_DETACH: Final = r"ALTER TABLE \S+ DETACH PARTITION \S+ CONCURRENTLY"
+ALONE: Final = re.compile(f"{_INDEX}|{_DETACH}|SET |SHOW |SELECT ")
 _TABLES: Final = """
 SELECT c.oid::regclass::text, pg_relation_filenode(c.oid), coalesce(s.seq_tup_read, 0),
        coalesce(s.n_tup_upd, 0) + coalesce(s.n_tup_del, 0),
@@ -40,7 +41,7 @@ FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid WHERE c.contype = 'c'
 VALUES: Final = {("users", "last_number"): "0"}
 """SQL for columns whose rules a value made of the row's number would break."""
 OF_TYPE: Final = {
-    "text": "'x' || n", "uuid": "gen_random_uuid()", "bytea": "'\\x00'::bytea", "json": "'{}'", "jsonb": "'{}'",
+    "text": "'x' || n", "uuid": "gen_random_uuid()", "bytea": "int4send(n)", "json": "'{}'", "jsonb": "'{}'",
     "ARRAY": "'{}'", "boolean": "false", "timestamp with time zone": "now()",
 }  # fmt: skip
 
@@ -84,21 +85,24 @@ def observing(connection: Connection) -> Iterator[Observed]:
         columns = {(table, column) for table, column, *_ in connection.execute(text(_COLUMNS))}
     observed = Observed()
     is_looking = False
-    scanned: dict[str, int] = {}
+    # What earlier transactions of this session did may not have been handed over yet, and counts as before.
+    seen = dict(before)
 
     def look(_: Any, cursor: Any, statement: str, *__: Any) -> None:
         nonlocal is_looking
         if is_looking:
             return
-        if connection.get_isolation_level() == "AUTOCOMMIT":
-            if not ALONE.match(statement):
-                observed.faults.append(f"outside of a transaction: {_brief(statement)}")
-            return
         is_looking = True
         try:
-            _compare(statement, before, _tables(connection), observed, scanned)
+            now = _tables(connection)
         finally:
             is_looking = False
+        driver = connection.connection.driver_connection
+        if driver is None or not driver.autocommit:
+            observed.faults += _compared(_brief(statement), seen, now)
+        elif not ALONE.match(statement):
+            observed.faults.append(f"outside of a transaction: {_brief(statement)}")
+        seen.update({table: facts for table, facts in now.items() if table in before})
 
     event.listen(connection, "after_cursor_execute", look)
     try:
@@ -117,21 +121,18 @@ def observing(connection: Connection) -> Iterator[Observed]:
     ]
 
 
-def _compare(
-    statement: str, before: dict[str, Any], now: dict[str, Any], observed: Observed, scanned: dict[str, int]
-) -> None:
-    for table, (file, _, _, _) in before.items():
-        if table not in now:
-            continue
-        file_now, read, changed, locks = now[table]
+def _compared(statement: str, before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """What the statement did to tables that were there."""
+    for table in before.keys() & now.keys():
+        file, read, changed, _ = before[table]
+        file_now, read_now, changed_now, locks = now[table]
         stopping = sorted(set(locks) & STOPS_OTHERS)
         if file_now != file:
-            observed.faults.append(f"{table} is rewritten: {_brief(statement)}")
-        if changed:
-            observed.faults.append(f"rows of {table} are changed: {_brief(statement)}")
-        if read > scanned.get(table, 0) and stopping:
-            observed.faults.append(f"{table} is scanned under {', '.join(stopping)}: {_brief(statement)}")
-        scanned[table] = read
+            yield f"{table} is rewritten: {statement}"
+        if changed_now > changed:
+            yield f"rows of {table} are changed: {statement}"
+        if read_now > read and stopping:
+            yield f"{table} is scanned under {', '.join(stopping)}: {statement}"
 
 
 def _tables(connection: Connection) -> dict[str, Any]:

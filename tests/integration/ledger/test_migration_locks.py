@@ -1,5 +1,8 @@
 """No migration stops a service that runs: watched on tables that hold rows (decision 26)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -8,7 +11,6 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from psycopg.errors import LockNotAvailable
-from sqlalchemy.exc import OperationalError
 
 from keyledger.ledger.compatibility import SERVES_FROM, Schema, find_schema
 from keyledger.ledger.errors import LedgerError
@@ -16,15 +18,13 @@ from keyledger.ledger.migrations import alembic_config, engine_for, migrate
 from keyledger.ledger.migrations.indexes import build_index
 from tests.integration.ledger.observed_migration import fill, observing
 
-REVISIONS = [
-    script.revision
-    for script in reversed(list(ScriptDirectory.from_config(alembic_config()).walk_revisions()))
-]
+SCRIPTS = ScriptDirectory.from_config(alembic_config())
+REVISIONS = [script.revision for script in reversed(list(SCRIPTS.walk_revisions()))]
 
 
 def test_no_migration_stops_others_or_the_version_before(empty_database_url: str) -> None:
-    """Each after the first: no scan or rewrite under a lock that others wait for, no rows changed, nothing taken
-    away that supported versions use."""
+    """Each after the first: no scan or rewrite under a lock that others wait for, no rows changed, nothing
+    taken away that versions use which are served."""
     faults = {}
     with engine_for(empty_database_url).connect() as connection:
         command.upgrade(alembic_config(connection), REVISIONS[0])
@@ -83,40 +83,44 @@ def test_what_lasts_a_moment_is_let_pass(database_url: str, statement: str) -> N
     assert [] == observed.faults
 
 
+@contextmanager
+def migration(connection: sa.Connection) -> Iterator[None]:
+    """As one that runs on the connection."""
+    context = MigrationContext.configure(connection)
+    with Operations.context(context), context.begin_transaction():
+        yield
+
+
 def test_outside_of_a_transaction_only_indexes_are_built(database_url: str) -> None:
     """Nothing else can be watched there."""
-    with engine_for(database_url).connect() as connection:
-        with observing(connection) as observed, Operations.context(MigrationContext.configure(connection)):
-            with op.get_context().begin_transaction(), op.get_context().autocommit_block():
-                op.execute("DROP INDEX CONCURRENTLY commands_retry_of_idx")
-                op.execute("TRUNCATE commands CASCADE")
+    with (
+        engine_for(database_url).connect() as connection,
+        observing(connection) as observed,
+        migration(connection),
+        op.get_context().autocommit_block(),
+    ):
+        op.execute("DROP INDEX CONCURRENTLY commands_retry_of_idx")
+        op.execute("TRUNCATE commands CASCADE")
     assert ["outside of a transaction: TRUNCATE commands CASCADE"] == observed.faults
 
 
 def test_an_index_is_built_while_others_write_and_again_after_a_try_that_failed(database_url: str) -> None:
-    """Writers are not waited for by anybody, and half an index is not taken for a whole one."""
-    with psycopg.connect(database_url) as writer, engine_for(database_url).connect() as connection:
-        with connection.begin():
-            fill(connection)
+    """Writers wait for nobody, and half an index is not taken for a whole one."""
+    with engine_for(database_url).connect() as connection, connection.begin():
+        fill(connection)
+    half = "CREATE INDEX CONCURRENTLY made_twice_idx ON commands (code)"
+    with psycopg.connect(database_url) as writer, psycopg.connect(database_url, autocommit=True) as builder:
         writer.execute("UPDATE commands SET code = 201")
-        with pytest.raises(OperationalError) as failed, Operations.context(_context(connection)):
-            with op.get_context().begin_transaction(), op.get_context().autocommit_block():
-                op.execute("SET lock_timeout = '100ms'")
-                op.create_index("made_twice_idx", "commands", ["code"], postgresql_concurrently=True)
-        assert isinstance(failed.value.orig, LockNotAvailable)
+        builder.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(LockNotAvailable):
+            builder.execute(half)
         writer.execute("UPDATE commands SET code = 202")
-        writer.commit()
-    with engine_for(database_url).connect() as connection, Operations.context(_context(connection)):
-        with op.get_context().begin_transaction():
-            build_index("made_twice_idx", "commands", ["code"])
-            build_index("made_twice_idx", "commands", ["code"])
+    with engine_for(database_url).connect() as connection, migration(connection):
+        build_index("made_twice_idx", "commands", ["code"])
+        build_index("made_twice_idx", "commands", ["code"])
     with psycopg.connect(database_url) as reader:
         valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'made_twice_idx'::regclass"
         assert [(True,)] == reader.execute(valid).fetchall()
-
-
-def _context(connection: sa.Connection) -> MigrationContext:
-    return MigrationContext.configure(connection)
 
 
 def test_the_schema_says_which_versions_it_serves(empty_database_url: str) -> None:
