@@ -23,7 +23,8 @@ from keyledger.cli.torture.hosts import SERVERS
 from keyledger.cli.torture.namespaces import why_no_namespaces
 from keyledger.cli.torture.shape import ORGANISATION
 from keyledger.cli.torture.shape import Shape as Layout
-from keyledger.cli.torture.system import System, running_system
+from keyledger.cli.torture.starting import running_system
+from keyledger.cli.torture.system import System
 
 from .load import BenchError, Load, Target, check_wrk
 from .measuring import USERS, Shape, loaded

@@ -21,6 +21,7 @@ from keyledger.contract.settings import Settings
 from keyledger.lanes.connections import connect as connect_redis
 from keyledger.lanes.durability import SETTINGS
 from keyledger.lanes.oversight import Oversight
+from keyledger.ledger.compatibility import find_schema
 from keyledger.ledger.connections import connect
 from keyledger.ledger.consuming import list_holders
 from keyledger.ledger.errors import LedgerError
@@ -110,10 +111,9 @@ def _examine_redis(client: "redis.Redis") -> Iterator[Finding]:
 
 
 def _examine_ledger(connection: psycopg.Connection, settings: Settings) -> Iterator[Finding]:
-    from keyledger.ledger.migrations import current_revision, engine_for, newest_revision
+    from keyledger.ledger.migrations import newest_revision
 
-    with engine_for(settings.database_url).connect() as schema:
-        finding = judge_schema(current_revision(schema), newest_revision())
+    finding = judge_schema(find_schema(connection), newest_revision())
     yield finding
     if finding.level != "ok":
         return

@@ -11,6 +11,7 @@ from keyledger.contract.settings import Settings
 from keyledger.contract.times import age_text, time_text
 from keyledger.lanes.durability import judge_durability
 from keyledger.lanes.oversight import Overview
+from keyledger.ledger.compatibility import Schema
 from keyledger.ledger.consuming import Holder
 from keyledger.ledger.observing import Observed
 from keyledger.ledger.standing import Standing, Sweeps
@@ -93,11 +94,13 @@ def judge_postgresql(seen: Standing) -> Iterator[Finding]:
     yield Finding(level, "PostgreSQL connections", text, advice)
 
 
-def judge_schema(revision: str | None, newest: str) -> Finding:
-    """Is the schema the one this version needs?"""
-    if revision == newest:
-        return Finding("ok", "schema", f"revision {revision}")
-    return Finding("bad", "schema", f"revision {revision or 'none'}, {newest} is needed", "keyledger migrate")
+def judge_schema(schema: Schema, newest: str) -> Finding:
+    """Is the schema the one this version needs, or a newer one that serves it?"""
+    if reason := schema.reason_against(newest):
+        what, _, advice = reason.partition(": ")
+        return Finding("bad", "schema", what, advice)
+    newer = "" if schema.revision == newest else ", newer than this version, which it serves, too"
+    return Finding("ok", "schema", f"revision {schema.revision}{newer}")
 
 
 def judge_clocks(redis_ahead_ms: int, ledger_ahead_ms: int) -> Finding:

@@ -2,11 +2,14 @@
 
 import typer
 
-from .configured import DEFAULT_DATA, CommandError, DataOption, read_settings
+from .configured import DEFAULT_DATA, DataOption, read_settings
 
 
 def migrate(data: DataOption = DEFAULT_DATA) -> None:
-    """Bring the database schema to the revision this version needs.
+    """Bring the database schema to the revision this version needs; the service may run meanwhile.
+
+    A newer schema that serves this version, too, is left as it is: code can be taken back by one version
+    without touching the schema.
 
     Example: KEYLEDGER_REDIS_URL=redis://… KEYLEDGER_DATABASE_URL=postgresql://… keyledger migrate
     """
@@ -15,20 +18,15 @@ def migrate(data: DataOption = DEFAULT_DATA) -> None:
 
 
 def bring_up_to_date(database_url: str) -> str:
-    """Migrate; returns the revision. Raises the driver's errors, or CommandError for a schema newer than
-    this version."""
+    """Migrate; returns the revision. Raises the driver's errors, and those of `migrate`."""
     # Imported here: the schema tools take longer to load than most commands to run.
-    from alembic.util import CommandError as AlembicError
     from sqlalchemy.exc import DBAPIError
 
     from keyledger.ledger import migrations
 
     try:
-        migrations.migrate(database_url)
+        return migrations.migrate(database_url)
     except DBAPIError as error:
         if error.orig is None:
             raise
         raise error.orig from None
-    except AlembicError as error:
-        raise CommandError(f"The schema is newer than this version ({error}): use a newer one") from error
-    return migrations.newest_revision()

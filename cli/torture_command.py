@@ -25,6 +25,7 @@ from .torture.namespaces import why_no_namespaces
 from .torture.report import about_here, page_of, table_of, why
 from .torture.servers import Servers
 from .torture.shape import Shape
+from .torture.version_before import VersionBefore
 
 DEFAULT_RESULTS: Final = Path(".torture")
 VIOLATIONS_SHOWN: Final = 5
@@ -48,6 +49,10 @@ def torture(
         Path, typer.Option(metavar="DIR", help="Results, and what failed; a run goes on from there.")
     ] = DEFAULT_RESULTS,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table there, too.")] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(metavar="PYTHON", help="Of an installation of the version before, for F20."),
+    ] = None,
     is_list: Annotated[bool, typer.Option("--list", help="Name the faults and end.")] = False,
     is_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
@@ -66,14 +71,15 @@ def torture(
         _list(chosen, is_json=is_json)
         return
     own = _own_servers() if has_own_servers() else None
-    chosen = [fault for fault in chosen if _can_run(fault, own)]
+    chosen = [fault for fault in chosen if _can_run(fault, own, previous)]
     cells = [
         Cell(fault, seed)
         for fault in chosen
         for seed in range(first_seed, first_seed + min(seeds, fault.runs_max or seeds))
     ]
     shape = Shape(commands, users, clients, workers, lease_ms=lease_ms, bulk=bulk)
-    rows = _run(Matrix(cells, shape, results.absolute(), own), _about(own))
+    before = VersionBefore(previous) if previous is not None else None
+    rows = _run(Matrix(cells, shape, results.absolute(), own, before), _about(own))
     if report is not None and rows:
         report.write_text(page_of(rows))
     if is_json:
@@ -106,7 +112,7 @@ def _list(faults: list[Fault], *, is_json: bool) -> None:
         typer.echo(f"{fault.name:24} {fault.text}")
 
 
-def _can_run(fault: Fault, own: Servers | None) -> bool:
+def _can_run(fault: Fault, own: Servers | None, previous: str | None) -> bool:
     """Says so when it cannot."""
     reason = None
     if "hosts" in fault.needs and own is not None:
@@ -117,6 +123,10 @@ def _can_run(fault: Fault, own: Servers | None) -> bool:
         reason = "it kills servers, and these are yours"
     elif "clocks" in fault.needs and faketime_library() is None:
         reason = "it sets clocks: install libfaketime (Debian: faketime)"
+    elif "previous" in fault.needs and previous is None:
+        reason = "two versions take part: name the Python of the one before with --previous"
+    elif "previous" in fault.needs and own is not None:
+        reason = "the version before makes the schema, and yours is made"
     if reason is not None:
         console.print(f"{fault.name} is left out: {reason}", soft_wrap=True)
     return reason is None

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from keyledger.contract.settings import Settings
 from keyledger.lanes.connections import connect as connect_redis
+from keyledger.ledger.compatibility import find_schema
 from keyledger.ledger.connections import connect
 
 from .configured import (
@@ -140,7 +141,7 @@ def _settings_of(env: dict[str, str]) -> Settings:
 
 def _external(is_migrating: bool) -> Settings:
     """Servers of your own: they must be at the right revision, or be brought there when asked."""
-    from keyledger.ledger.migrations import current_revision, engine_for, newest_revision
+    from keyledger.ledger.migrations import newest_revision
 
     settings = settings_from(None)
     connect(settings.database_url, application="keyledger-cli").close()
@@ -149,13 +150,10 @@ def _external(is_migrating: bool) -> Settings:
     if is_migrating:
         _say("bringing the schema up to date")
         bring_up_to_date(settings.database_url)
-    with engine_for(settings.database_url).connect() as connection:
-        revision = current_revision(connection)
-    if revision != newest_revision():
-        raise CommandError(
-            f"The database is at revision {revision or 'none'} and {newest_revision()} is needed: "
-            "run keyledger up --migrate"
-        )
+    with connect(settings.database_url, application="keyledger-cli") as connection:
+        reason = find_schema(connection).reason_against(newest_revision())
+    if reason is not None:
+        raise CommandError(reason.replace("keyledger migrate", "keyledger up --migrate"))
     return settings
 
 

@@ -17,14 +17,15 @@ from redis.exceptions import RedisError, ResponseError
 from keyledger.lanes.durability import SETTINGS, judge_durability
 from keyledger.lanes.ending import end_task
 from keyledger.lanes.replies import Replies
+from keyledger.ledger.compatibility import SERVED, Schema
 
 INTERVAL_S: Final = 1.0
 WORKER_SILENT_MS: Final = 5_000
 REFUSE_ABOVE: Final = 0.8
 """The share of `maxmemory` above which nothing is accepted, so that what waits can still be drained."""
 
-_LEDGER: Final = """
-SELECT (SELECT version_num FROM alembic_version),
+_LEDGER: Final = f"""
+SELECT (SELECT version_num FROM alembic_version), {SERVED},
        (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint - max(swept_ms) FROM lane_shards),
        current_setting('fsync') = 'on' AND current_setting('synchronous_commit') NOT IN ('off')
        AND current_setting('full_page_writes') = 'on'
@@ -105,10 +106,11 @@ class Readiness:
             reason = {"ok": False, "reason": str(error) or "no answer in time"}
             return reason, {"ok": False, "reason": "unknown while PostgreSQL does not answer"}
         assert row is not None
-        revision, silent_ms, is_durable = row
-        ledger = {"ok": revision == self._needed_revision, "revision": revision, "durable": is_durable}
-        if not ledger["ok"]:
-            ledger["reason"] = f"schema {self._needed_revision} is needed: run keyledger migrate"
+        revision, serves_from, silent_ms, is_durable = row
+        misfit = Schema(revision, serves_from).reason_against(self._needed_revision)
+        ledger = {"ok": misfit is None, "revision": revision, "durable": is_durable}
+        if misfit is not None:
+            ledger["reason"] = misfit
         is_seen = silent_ms is not None and silent_ms < WORKER_SILENT_MS
         worker = {"ok": is_seen} if is_seen else {"ok": False, "reason": "no worker was seen for 5 s"}
         return ledger, worker

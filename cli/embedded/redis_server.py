@@ -21,6 +21,9 @@ from .server_process import LOOPBACK, EmbeddedError, ServerProcess, free_port
 START_TIMEOUT_S: Final = 120.0
 """After a crash a long append-only file is read first."""
 
+TOO_NEW: Final = ("Can't handle RDB format version", "Bad file format reading the append only file")
+"""What servers say of files that a newer one wrote, or that are damaged."""
+
 
 def redis_binary() -> Path:
     """The server binary. `KEYLEDGER_TEST_REDIS_BIN` chooses another, for tests."""
@@ -73,7 +76,15 @@ class RedisServer:
             env=self._env,
             inherited=[self._folder.lock],
         )
-        self.process.wait_until(self._answers, START_TIMEOUT_S)
+        try:
+            self.process.wait_until(self._answers, START_TIMEOUT_S)
+        except EmbeddedError as error:
+            if any(words in str(error) for words in TOO_NEW):
+                raise EmbeddedError(
+                    f"{binary} cannot read {data}: it was written by a newer server, or is damaged: "
+                    "use the version of keyledger that wrote it, with the server that it had"
+                ) from error
+            raise
 
     def ask_to_stop(self) -> None:
         if self.process is not None:

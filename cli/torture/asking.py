@@ -44,6 +44,7 @@ class Asking:
         self._api_key = api_key
         self._open: dict[int, Connection] = {}
         self._turns: dict[int, int] = {}
+        self._leaving: set[int] = set()
 
     async def ask(
         self,
@@ -75,6 +76,10 @@ class Asking:
         for client in list(self._open):
             self._drop(client)
 
+    def spread(self) -> None:
+        """Let every client leave its connection before it asks again, for one by `ports` as they are then."""
+        self._leaving |= set(self._open)
+
     def _drop(self, client: int) -> None:
         connection = self._open.pop(client, None)
         if connection is not None:
@@ -82,6 +87,9 @@ class Asking:
         self._turns[client] = self._turns.get(client, client) + 1
 
     async def _connection(self, client: int) -> Connection:
+        if client in self._leaving:
+            self._leaving.discard(client)
+            self._drop(client)
         connection = self._open.get(client)
         if connection is not None and connection.is_reusable:
             return connection

@@ -14,9 +14,10 @@ from .shape import Shape
 if TYPE_CHECKING:
     from .trial import Trial
 
-Need = Literal["embedded", "clocks", "hosts"]
+Need = Literal["embedded", "clocks", "hosts", "previous"]
 """`embedded`: servers that may be killed; `clocks`: libfaketime, for clocks that jump; `hosts`: network
-namespaces."""
+namespaces; `previous`: the version before this one, which makes the schema and all processes that run at
+first."""
 Settings = Mapping[str, Mapping[str, object]]
 """By process."""
 

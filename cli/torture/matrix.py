@@ -18,6 +18,7 @@ from .fault import Fault
 from .servers import Servers
 from .shape import Shape
 from .trial import Result, run_trial
+from .version_before import VersionBefore
 
 RESULTS: Final = "results.jsonl"
 
@@ -42,6 +43,7 @@ class Matrix:
     shape: Shape
     folder: Path
     own_servers: Servers | None = None
+    previous: VersionBefore | None = None
 
     def run(
         self, about: dict[str, Any], say: Callable[[Cell, str], None], ended: Callable[[dict[str, Any]], None]
@@ -81,7 +83,13 @@ class Matrix:
             if folder.exists():
                 shutil.rmtree(folder)
             result = run_trial(
-                cell.fault, cell.seed, self.shape, folder, lambda text: say(cell, text), self.own_servers
+                cell.fault,
+                cell.seed,
+                self.shape,
+                folder,
+                lambda text: say(cell, text),
+                self.own_servers,
+                self.previous,
             )
         except Exception as error:
             text = f"{type(error).__name__}: {error}"

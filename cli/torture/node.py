@@ -25,11 +25,21 @@ class Node:
     """`keyledger <role>`; `name` tells it from others of its role, `host` is where it runs, if not here."""
 
     def __init__(
-        self, name: str, role: str, env: Mapping[str, str], folder: Path, host: Host | None = None
+        self,
+        name: str,
+        role: str,
+        env: Mapping[str, str],
+        folder: Path,
+        host: Host | None = None,
+        python: str = sys.executable,
     ) -> None:
+        """`python`: of the installation that it runs; ours, unless another version is to take part."""
         self.name = name
         self.role = role
         self.host = host
+        self._python = python
+        self.place = env.get("KEYLEDGER_HOST", ""), int(env.get("KEYLEDGER_PORT", 0))
+        """Where a producer listens."""
         self._env = dict(env)
         self._log = folder / f"{name}.log"
         self._process: ServerProcess | None = None
@@ -39,7 +49,7 @@ class Node:
     def start(self, settings: Mapping[str, object] | None = None) -> None:
         """Start it, with these settings beside its own; it is not waited for."""
         given = {f"KEYLEDGER_{name.upper()}": str(value) for name, value in (settings or {}).items()}
-        command = [sys.executable, "-m", "keyledger", self.role]
+        command = [self._python, "-m", "keyledger", self.role]
         with self.host.entered() if self.host is not None else contextlib.nullcontext():
             self._process = ServerProcess(self.name, command, self._log, env={**self._env, **given})
 

@@ -1,13 +1,14 @@
 """The system of a trial: servers, producers, workers, a receiver, and the network between them.
 
 Every process of ours reaches each server through a proxy of its own, so that a fault can hit one process or
-all of them. What was started is ended with the block, however the trial went.
+all of them. `starting` makes it, and ends it however the trial went.
 """
 
 import contextlib
 import secrets
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,17 +20,17 @@ from keyledger.contract.api_key import make_api_key
 from keyledger.lanes.connections import connect as connect_redis
 from keyledger.ledger.accounts import add_api_key, add_organisation
 from keyledger.ledger.connections import connect
-from keyledger.ledger.migrations import migrate
 
 from ..configured import CommandError
 from ..embedded.server_process import free_port
-from .catching import Receiver, receiver
+from .catching import Receiver
 from .clocks import Clocks
-from .hosts import CLIENTS, SERVERS, Host, Hosts, running_hosts
+from .hosts import Host, Hosts
 from .node import Node
 from .proxy import HOST, Network
-from .servers import Servers, Wires, clean_environment, embedded_servers
+from .servers import Servers, Wires, clean_environment
 from .shape import ORGANISATION, Shape
+from .version_before import VersionBefore
 
 READY_TIMEOUT_S: Final = 60.0
 LOOK_S: Final = 0.02
@@ -52,10 +53,15 @@ class System:
     """Where the trial sets clocks."""
     hosts: Hosts | None = None
     """Where the trial has several."""
+    previous: VersionBefore | None = None
+    """Where two versions take part."""
 
     def __post_init__(self) -> None:
         self._pepper, self._webhook_key = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self._connections: dict[str, Any] = {}
+        if self.previous is not None:
+            self.api_key = self.previous.make_api_key(self.servers.settings, self._pepper)
+            return
         key = make_api_key(secrets.token_bytes(48))
         add_organisation(self.ledger, ORGANISATION, "Torture", None)
         add_api_key(self.ledger, key.id, ORGANISATION, key.digest(self._pepper.encode()), "torture", None)
@@ -101,8 +107,18 @@ class System:
         """How often the processes of a role said this."""
         return sum(node.said(text) for node in self.of_role(role))
 
-    def add_node(self, name: str, role: str, settings: Mapping[str, object], port: int | None = None) -> Node:
-        """A process that is started now. `port`: where a producer listens, if not on one of its own."""
+    def add_node(
+        self,
+        name: str,
+        role: str,
+        settings: Mapping[str, object],
+        port: int | None = None,
+        *,
+        is_previous: bool = False,
+        is_asked: bool = True,
+    ) -> Node:
+        """A process that is started now. `port`: where a producer listens, if not on one of its own. One that
+        is not asked yet is in no client's list until its place is in `places`."""
         wires = Wires.before(self.servers, self.network)
         reached = wires.settings(self.servers) if self.shape.has_proxies else self.servers.settings
         own = reached | {
@@ -122,13 +138,17 @@ class System:
         }
         host = self.host(f"host-{name.rpartition('-')[2]}") if self.shape.has_hosts else None
         if role == "producer":
-            own["host"], own["port"] = self.places[name] = self._place(host, port)
+            place = self._place(host, port)
+            own["host"], own["port"] = place
+            if is_asked:
+                self.places[name] = place
         env = clean_environment() | {
             f"KEYLEDGER_{setting.upper()}": str(value) for setting, value in own.items()
         }
         if self.clocks is not None:
             env |= self.clocks.env(name)
-        node = Node(name, role, env, self.folder, host)
+        python = self.previous.python if is_previous and self.previous is not None else sys.executable
+        node = Node(name, role, env, self.folder, host, python)
         self.nodes[name], self.wires[name] = node, wires
         node.start(settings)
         return node
@@ -198,36 +218,3 @@ class System:
             return HOST, port or free_port()
         with host.entered():
             return host.address, port or free_port()
-
-
-@contextlib.contextmanager
-def running_system(
-    folder: Path,
-    shape: Shape,
-    settings: Mapping[str, Mapping[str, object]],
-    own_servers: Servers | None = None,
-    clocks: Clocks | None = None,
-) -> Iterator[System]:
-    """A system that is ready, as long as the block lasts. `settings`: of single processes, by name."""
-    with contextlib.ExitStack() as stack:
-        hosts, servers_host = None, None
-        if shape.has_hosts:
-            hosts = stack.enter_context(running_hosts(shape.slowed_host))
-            servers_host = hosts.named(SERVERS)
-        servers = own_servers or stack.enter_context(embedded_servers(folder / "data", clocks, servers_host))
-        migrate(servers.database_url)
-        network = stack.enter_context(Network())
-        system = System(shape, servers, network, folder, clocks=clocks, hosts=hosts)
-        stack.callback(system.close)
-        counts = {"worker": shape.workers, "producer": shape.producers, "deliverer": shape.deliverers}
-        for role, count in counts.items():
-            for number in range(1, count + 1):
-                name = f"{role}-{number}"
-                system.add_node(name, role, settings.get(name, {}))
-        system.wait_until_ready()
-        if shape.has_receiver:
-            system.receiver = stack.enter_context(
-                receiver(hosts.named(CLIENTS).address) if hosts is not None else receiver()
-            )
-            system.receiver.secret = system.make_endpoint(system.receiver.url)["secret"]
-        yield system

@@ -22,7 +22,9 @@ from .history import HistoryWriter, operations
 from .load import Load
 from .servers import Servers
 from .shape import Shape
-from .system import System, running_system
+from .starting import running_system
+from .system import System
+from .version_before import VersionBefore
 from .violation import Violation
 from .world import World
 
@@ -104,8 +106,9 @@ def run_trial(
     folder: Path,
     say: Callable[[str], None] = lambda _: None,
     own_servers: Servers | None = None,
+    previous: VersionBefore | None = None,
 ) -> Result:
-    """Run it, in an empty folder that keeps the history and the logs."""
+    """Run it, in an empty folder that keeps the history and the logs. `previous`: for faults that need it."""
     began_s = time.monotonic()
     rng = random.Random(f"{fault.name} {seed}")
     shape = fault.shaped(shape)
@@ -113,7 +116,9 @@ def run_trial(
     say("starting")
     clocks = _clocks(folder) if "clocks" in fault.needs else None
     with (
-        running_system(folder, shape, fault.settings(rng, shape), own_servers, clocks) as system,
+        running_system(
+            folder, shape, fault.settings(rng, shape), own_servers, clocks, _version(fault, previous)
+        ) as system,
         HistoryWriter(folder / "history.jsonl") as history,
     ):
         load = Load(shape, Asking(system.places, system.api_key), history, f"{fault.name} {seed}")
@@ -155,6 +160,14 @@ def _clocks(folder: Path) -> Clocks:
     if library is None:
         raise CommandError("Clocks cannot be set here: install libfaketime (Debian: faketime)")
     return Clocks(folder / "clocks", library)
+
+
+def _version(fault: Fault, previous: VersionBefore | None) -> VersionBefore | None:
+    if "previous" not in fault.needs:
+        return None
+    if previous is None:
+        raise CommandError("The version before is not known: name its Python with --previous")
+    return previous
 
 
 def _problems(trial: Trial, world: World, healed_ms: float) -> list[str]:

@@ -17,6 +17,7 @@ from keyledger.cli.findings import (
 )
 from keyledger.contract.settings import Settings
 from keyledger.lanes.oversight import Lane, Overview
+from keyledger.ledger.compatibility import Schema
 from keyledger.ledger.consuming import Holder, Lag
 from keyledger.ledger.observing import Observed
 from keyledger.ledger.standing import Standing, Sweeps
@@ -82,8 +83,9 @@ def test_postgresql_is_judged_by_what_a_commit_is_worth(
 
 def test_an_old_schema_is_bad_and_says_how_to_renew_it() -> None:
     """None is as old as can be."""
-    assert [] == troubles(judge_schema("0005", "0005"))
-    assert [("bad", "schema")] * 2 == troubles(judge_schema("0004", "0005"), judge_schema(None, "0005"))
+    assert [] == troubles(judge_schema(Schema("0005"), "0005"), judge_schema(Schema("0006", "0005"), "0005"))
+    unfit = Schema("0004"), Schema(None), Schema("0006"), Schema("0007", "0006")
+    assert [("bad", "schema")] * 4 == troubles(*(judge_schema(schema, "0005") for schema in unfit))
 
 
 @pytest.mark.parametrize(

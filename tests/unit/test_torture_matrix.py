@@ -33,8 +33,8 @@ def row(fault: str, seed: int = 1, **changed: Any) -> dict[str, Any]:
 
 
 def test_every_fault_of_the_list_is_there() -> None:
-    """F1 to F19 and H1 to H7, each with a marker that must be seen."""
-    wanted = [*(f"F{number}" for number in range(1, 20)), *(f"H{number}" for number in range(1, 8))]
+    """F1 to F20 and H1 to H7, each with a marker that must be seen."""
+    wanted = [*(f"F{number}" for number in range(1, 21)), *(f"H{number}" for number in range(1, 8))]
     assert wanted == list(dict.fromkeys(name.partition("-")[0] for name in FAULTS))
     assert [] == [name for name, fault in FAULTS.items() if not fault.markers]
 

@@ -12,11 +12,12 @@ from .misbehaving import MISBEHAVING
 from .mixing import MIXING
 from .poisoning import POISONING
 from .serving import SERVING
+from .upgrading import UPGRADING
 from .wiring import WIRING
 
 _ALL: Final = (
     *ENDING, *FREEZING, *SERVING, *WIRING, *CLOCKING, *MISBEHAVING, *POISONING, *CROWDING, *MIXING,
-    *HOSTING,
+    *HOSTING, *UPGRADING,
 )  # fmt: skip
 
 

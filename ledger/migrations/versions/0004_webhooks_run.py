@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from keyledger.ledger.migrations.indexes import build_index
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -11,6 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    build_index("deliveries_created_ms_idx", "deliveries", ["created_ms"], postgresql_using="brin")
     op.add_column(
         "consumers",
         sa.Column(
@@ -33,7 +36,6 @@ def upgrade() -> None:
     op.add_column("endpoints", sa.Column("warned_ms", sa.BigInteger(), comment="since it fails"))
     op.add_column("endpoints", sa.Column("disabled_ms", sa.BigInteger()))
     op.add_column("deliveries", sa.Column("url", sa.Text(), comment="a callback; none: the endpoint's"))
-    op.create_index("deliveries_created_ms_idx", "deliveries", ["created_ms"], postgresql_using="brin")
     op.create_table(
         "replays",
         sa.Column("id", sa.UUID(as_uuid=False), nullable=False),

@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from keyledger.ledger.migrations.indexes import build_index
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -11,17 +13,14 @@ depends_on = None
 
 
 def upgrade() -> None:
+    build_index(
+        "commands_retry_of_idx", "commands", ["retry_of"], postgresql_where=sa.text("retry_of IS NOT NULL")
+    )
+    build_index("dead_letters_died_ms_idx", "dead_letters", ["died_ms"])
     op.add_column(
         "commands",
         sa.Column("claimed_ms", sa.BigInteger(), comment="by its holder, on the Redis clock"),
     )
-    op.create_index(
-        op.f("commands_retry_of_idx"),
-        "commands",
-        ["retry_of"],
-        postgresql_where=sa.text("retry_of IS NOT NULL"),
-    )
-    op.create_index(op.f("dead_letters_died_ms_idx"), "dead_letters", ["died_ms"])
     op.create_table(
         "operators",
         sa.Column("name", sa.Text(collation="C"), nullable=False),

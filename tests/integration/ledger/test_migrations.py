@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 
 from keyledger.ledger import migrations
 from keyledger.ledger.errors import LedgerError
-from keyledger.ledger.migrations import current_revision, engine_for, migrate, newest_revision
+from keyledger.ledger.migrations import engine_for, migrate, newest_revision, schema_of
 from keyledger.ledger.operator_schema import metadata
 
 
@@ -38,7 +38,7 @@ def test_two_that_migrate_together_run_one_after_the_other(empty_database_url: s
         thread.join()
     assert [] == failures
     with engine_for(empty_database_url).connect() as connection:
-        assert newest_revision() == current_revision(connection)
+        assert newest_revision() == schema_of(connection).revision
 
 
 def test_a_migration_that_waits_for_a_table_holds_up_nobody(
@@ -63,7 +63,7 @@ def test_a_migration_that_waits_for_a_table_holds_up_nobody(
         assert waiting.is_alive()
     waiting.join(timeout=10)
     with engine_for(empty_database_url).connect() as connection:
-        assert newest_revision() == current_revision(connection)
+        assert newest_revision() == schema_of(connection).revision
 
 
 def test_a_table_that_stays_in_use_is_told(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,13 +78,13 @@ def test_a_table_that_stays_in_use_is_told(empty_database_url: str, monkeypatch:
         with pytest.raises(LedgerError, match="stays in use"):
             migrate(empty_database_url)
     with engine_for(empty_database_url).connect() as connection:
-        assert "0006" == current_revision(connection)
+        assert "0006" == schema_of(connection).revision
 
 
 def test_an_empty_database_has_no_revision(empty_database_url: str) -> None:
     """And is told apart from one that is up to date."""
     with engine_for(empty_database_url).connect() as connection:
-        assert current_revision(connection) is None
+        assert schema_of(connection).revision is None
 
 
 def test_constraint_names_follow_the_convention(database_url: str) -> None:
