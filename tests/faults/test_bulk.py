@@ -1,8 +1,15 @@
-"""A producer that dies with a bulk request: the same request again is answered, and nothing is done twice."""
+"""A bulk request that is cut off or raced: what it is answered, and that nothing is done twice."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import httpx
+import psutil
 import pytest
 
+from keyledger.cli.embedded.server_process import free_port
 from tests.deployment import Deployment
 from tests.waiting import wait_until
 
@@ -54,3 +61,30 @@ def test_what_a_silent_redis_leaves_unknown_is_told_and_the_key_tells_more(deplo
     assert [*range(1, 301)] == [outcome["result"]["number"] for outcome in done[1:]]
     assert [one["commandId"] for one in told[:256]] == [one["commandId"] for one in done[:256]]
     assert 300 == deployed.check_ledger().keys
+
+
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_other_content_that_comes_after_the_lookup_is_refused(deployed: Deployment, is_bulk: bool) -> None:
+    """Its key was free when the ledger was asked, and done when it is accepted: 422."""
+    late, late_client = deployed.start_producer(failpoints="before-accept=stop*1"), deployed.client
+    deployed.port = free_port()
+    deployed.client = deployed.new_client()
+    deployed.start_producer()
+    deployed.start_worker()
+    assert 201 == deployed.client.create("ada").status_code
+
+    def add(http: httpx.Client, note: str) -> int:
+        body = {"orgId": "acme", "note": note}
+        if is_bulk:
+            item = {"command": "AddPhysicalKey", "userId": "ada", "idempotencyKey": "k", **body}
+            return int(http.post("/commands", json=[item]).json()[0]["code"])
+        answer = http.post("/users/ada/AddPhysicalKey", json=body, headers={"Idempotency-Key": "k"})
+        return answer.status_code
+
+    with closing(late_client.http), ThreadPoolExecutor(1) as pool:
+        second = pool.submit(add, late_client.http, "second")
+        wait_until(lambda: psutil.Process(late.pid).status() == psutil.STATUS_STOPPED)
+        first = add(deployed.client.http, "first")
+        os.kill(late.pid, signal.SIGCONT)
+        assert (200, 422) == (first, second.result())
+    assert 1 == deployed.check_ledger().keys
