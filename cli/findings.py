@@ -96,9 +96,8 @@ def judge_postgresql(seen: Standing) -> Iterator[Finding]:
 
 def judge_schema(schema: Schema, newest: str) -> Finding:
     """Is the schema the one this version needs, or a newer one that serves it?"""
-    if reason := schema.reason_against(newest):
-        what, _, advice = reason.partition(": ")
-        return Finding("bad", "schema", what, advice)
+    if misfit := schema.misfit(newest):
+        return Finding("bad", "schema", misfit.what, misfit.advice)
     newer = "" if schema.revision == newest else ", newer than this version, which it serves, too"
     return Finding("ok", "schema", f"revision {schema.revision}{newer}")
 

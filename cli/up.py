@@ -151,9 +151,10 @@ def _external(is_migrating: bool) -> Settings:
         _say("bringing the schema up to date")
         bring_up_to_date(settings.database_url)
     with connect(settings.database_url, application="keyledger-cli") as connection:
-        reason = find_schema(connection).reason_against(newest_revision())
-    if reason is not None:
-        raise CommandError(reason.replace("keyledger migrate", "keyledger up --migrate"))
+        misfit = find_schema(connection).misfit(newest_revision())
+    if misfit is not None:
+        advice = "run keyledger up --migrate" if misfit.is_old else misfit.advice
+        raise CommandError(f"{misfit.what}: {advice}")
     return settings
 
 

@@ -22,20 +22,35 @@ _FOUND: Final = f"SELECT version_num, {SERVED} FROM alembic_version"
 
 
 @dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why code cannot work on a schema, and what to do about it."""
+
+    what: str
+    advice: str
+    is_old: bool
+    """The schema is older than the code, and `migrate` mends that."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.advice}"
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """A schema as found. `revision` None: there is none; `serves_from` None: it does not say so."""
 
     revision: str | None
     serves_from: str | None = None
 
-    def reason_against(self, needed: str) -> str | None:
-        """Why code that needs this revision cannot work on it, and what to do; None when it can."""
+    def misfit(self, needed: str) -> Misfit | None:
+        """What keeps code that needs this revision from working on it; None when it can."""
         if self.revision == needed:
             return None
         if self.revision is None or self.revision < needed:
-            return f"schema {needed} is needed, and it is at {self.revision or 'none'}: run keyledger migrate"
+            what = f"schema {needed} is needed, and it is at {self.revision or 'none'}"
+            return Misfit(what, "run keyledger migrate", is_old=True)
         if self.serves_from is None or self.serves_from > needed:
-            return f"the schema is newer than this version, {self.revision} for {needed}: use a newer version"
+            what = f"the schema is newer than this version, {self.revision} for {needed}"
+            return Misfit(what, "use a newer version", is_old=False)
         return None
 
 

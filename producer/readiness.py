@@ -107,10 +107,10 @@ class Readiness:
             return reason, {"ok": False, "reason": "unknown while PostgreSQL does not answer"}
         assert row is not None
         revision, serves_from, silent_ms, is_durable = row
-        misfit = Schema(revision, serves_from).reason_against(self._needed_revision)
+        misfit = Schema(revision, serves_from).misfit(self._needed_revision)
         ledger = {"ok": misfit is None, "revision": revision, "durable": is_durable}
         if misfit is not None:
-            ledger["reason"] = misfit
+            ledger["reason"] = str(misfit)
         is_seen = silent_ms is not None and silent_ms < WORKER_SILENT_MS
         worker = {"ok": is_seen} if is_seen else {"ok": False, "reason": "no worker was seen for 5 s"}
         return ledger, worker

@@ -77,7 +77,7 @@ class Asking:
             self._drop(client)
 
     def spread(self) -> None:
-        """Let every client leave its connection before it asks again, for one by `ports` as they are then."""
+        """Let every client leave its connection before it asks again, to one of `places` as they are then."""
         self._leaving |= set(self._open)
 
     def _drop(self, client: int) -> None:

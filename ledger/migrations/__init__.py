@@ -61,8 +61,8 @@ def _migrate_at_once(database_url: str) -> str:
             connection.execute(text(f"SET lock_timeout = {LOCK_WAIT_MS}"))
             schema = schema_of(connection)
         if schema.revision is not None and schema.revision > newest:
-            if reason := schema.reason_against(newest):
-                raise LedgerError(reason[0].upper() + reason[1:])
+            if misfit := schema.misfit(newest):
+                raise LedgerError(str(misfit))
             return schema.revision
         command.upgrade(alembic_config(connection), "head")
         # What has looked and found nothing to do is still in its transaction.
