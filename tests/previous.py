@@ -68,4 +68,7 @@ def export(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{installed()}\n")
+    try:
+        sys.stdout.write(f"{installed()}\n")
+    except NoPrevious as error:
+        sys.exit(str(error))
